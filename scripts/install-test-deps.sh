@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# What the tests need beside Node: pytest (for the pytest adapter) and a Chromium (for the browser tests and
+# for what a worker says of its machine). Debian and its relatives; quick when everything is there already.
+set -euo pipefail
+
+packages=()
+has_pytest() { "$1" -m pytest --version >/dev/null 2>&1; }
+has_pytest python3 || has_pytest /usr/bin/python3 || packages+=(python3-pytest)
+command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages+=(chromium)
+
+if [ ${#packages[@]} -eq 0 ]; then
+  echo "test dependencies: all there"
+  exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
+
+if ! command -v apt-get >/dev/null; then
+  echo "test dependencies: install these with this system's package manager: ${packages[*]}" >&2
+  exit 1
+fi
+
+echo "test dependencies: installing ${packages[*]}"
+"${as_root[@]}" apt-get update -q
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}"
