@@ -17,6 +17,7 @@ import { vitest } from "./lib/vitest.mjs";
 const PARTS = [
   { name: "build", needs: "tsconfig.build.json", run: build, vital: true },
   { name: "check", needs: "src", run: () => runChecks(CHECK_NAMES) },
+  { name: "check of the checks", needs: "src", run: () => program("scripts/selfcheck.mjs", []) },
   { name: "unit and property", needs: "src", run: () => vitest("src", { onOutput }) },
   {
     name: "simulation",
@@ -88,7 +89,7 @@ async function main() {
   for (const part of PARTS) {
     const result = results.find(({ name }) => name === part.name);
     const text = result ? `${result.minutes.toFixed(1)} min  ${describeCounts(result)}` : "not run";
-    console.log(`${part.name.padEnd(18)} ${text}`);
+    console.log(`${part.name.padEnd(20)} ${text}`);
   }
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
   const notRun = PARTS.length - results.length;

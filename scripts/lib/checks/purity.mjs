@@ -7,11 +7,13 @@ import { walkFile } from "../syntax.mjs";
 import { present } from "./tools.mjs";
 
 const PURE = ["core", "scheduler", "balancer", "health", "trends", "reports", "protocol"];
+const NOT_PURE = ["**/*.test.ts", "**/*.testing.ts", "**/testing/**"].map((it) => `--ignore-pattern=${it}`);
+const IS_TEST = /\.(test|testing)\.ts$|\/testing\//;
 
 export async function purity() {
   const folders = present(PURE.map((folder) => `src/${folder}`));
-  const { files, problems } = await oxlint("scripts/purity.oxlintrc.json", folders);
-  const sources = folders.flatMap(filesBelow).filter((path) => /(?<!\.test)\.ts$/.test(path));
+  const { files, problems } = await oxlint("scripts/purity.oxlintrc.json", folders, NOT_PURE);
+  const sources = folders.flatMap(filesBelow).filter((path) => path.endsWith(".ts") && !IS_TEST.test(path));
   const all = [...problems, ...sources.flatMap(awaits)];
   return { ok: all.length === 0, output: printed(all), note: `${files} files` };
 }
