@@ -1,0 +1,9 @@
+export type * from "./api.ts";
+export { BLOB_FRAMES_TYPE, BlobFrameReader, encodeBlobFrame, MAX_BLOB_BATCH_BYTES, type BlobFrame } from "./blob-frames.ts";
+export * from "./frames.ts";
+export { escapeToken, MAX_DEPTH, parseJson, type Parsed } from "./json.ts";
+export { isProblemCode, problem, type Problem, type ProblemCode, type ProblemDetail } from "./problem.ts";
+export * from "./result-document.ts";
+export { nearest } from "./suggest.ts";
+export { draftTask, taskInput, type TaskDraft, type TaskInput, type TaskPayload } from "./task-input.ts";
+export { validate, type Validated } from "./validate.ts";

@@ -1,0 +1,75 @@
+/**
+ * Errors as the API answers them: RFC 9457 problem documents with a stable code. The table is the one place
+ * that knows which HTTP status a code has; docs/ERRORS.md lists what each means and what to do.
+ */
+export interface ProblemDetail {
+  /** JSON pointer into the request body. */
+  pointer: string;
+  code: string;
+  message: string;
+}
+
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ProblemCode;
+  errors?: ProblemDetail[];
+  details?: Record<string, unknown>;
+}
+
+const STATUS = {
+  invalid_json: 400,
+  invalid_request: 400,
+  cursor_invalid: 400,
+  unauthorized: 401,
+  forbidden_host: 403,
+  not_found: 404,
+  task_unknown: 404,
+  run_unknown: 404,
+  worker_unknown: 404,
+  blob_missing: 404,
+  log_unknown: 404,
+  method_not_allowed: 405,
+  task_ended: 409,
+  task_exists: 409,
+  task_not_queued: 409,
+  task_not_poisoned: 409,
+  run_exists: 409,
+  worker_not_available: 409,
+  worker_does_not_fit: 409,
+  stale_attempt: 409,
+  stale_incarnation: 409,
+  idempotency_in_flight: 409,
+  log_gap: 409,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  idempotency_key_reused: 422,
+  dependency_unknown: 422,
+  dependency_self: 422,
+  dependency_cycle: 422,
+  blob_hash_mismatch: 422,
+  manifest_refused: 422,
+  headers_too_large: 431,
+  internal: 500,
+  not_leader: 503,
+  results_unavailable: 503,
+  shutting_down: 503,
+  disk_full: 507,
+} as const;
+
+export type ProblemCode = keyof typeof STATUS;
+
+export function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(STATUS, code);
+}
+
+export function problem(
+  code: ProblemCode,
+  detail: string,
+  more: { errors?: ProblemDetail[]; details?: Record<string, unknown> } = {},
+): Problem {
+  const title = code.replaceAll("_", " ");
+  return { type: `/errors#${code}`, title, status: STATUS[code], detail, code, ...more };
+}
