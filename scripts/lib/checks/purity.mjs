@@ -12,6 +12,7 @@ const IS_TEST = /\.(test|testing)\.ts$|\/testing\//;
 
 export async function purity() {
   const folders = present(PURE.map((folder) => `src/${folder}`));
+  if (folders.length === 0) return { ok: false, output: "no pure folder was found: nothing was checked" };
   const { files, problems } = await oxlint("scripts/purity.oxlintrc.json", folders, NOT_PURE);
   const sources = folders.flatMap(filesBelow).filter((path) => path.endsWith(".ts") && !IS_TEST.test(path));
   const all = [...problems, ...sources.flatMap(awaits)];
