@@ -52,7 +52,8 @@ export function dueRetries(state: State, now: number): Event[] {
   if (state.nextRetryAt > now) return [];
   const due: string[] = [];
   for (const { spec, status } of state.retrying) {
-    if (status.state === "pending" && status.waits_for === "retry" && status.retry_at <= now) due.push(spec.task_id);
+    if (status.state === "pending" && status.waits_for === "retry" && status.retry_at <= now)
+      due.push(spec.task_id);
   }
   return inParts(due, RETRIES_PER_EVENT).map((task_ids) => ({ type: "RetriesDue", v: 1, task_ids }));
 }
@@ -61,7 +62,7 @@ const FORGOTTEN_PER_EVENT = 1_000;
 
 /** Proposals may be late: only what is there and has ended is forgotten. */
 export function forgettable(state: State, ids: readonly string[]): Event[] {
-  const ended = ids.filter((id) => {
+  const ended = [...new Set(ids)].filter((id) => {
     const task = state.tasks.get(id);
     return task !== undefined && hasEnded(task.status) && !isHeld(state, task);
   });

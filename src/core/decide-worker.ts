@@ -1,5 +1,12 @@
 /** Decisions about workers: who is here, what an assignment may claim, and what a loss costs. */
-import type { AssignTask, CordonWorker, HeldAttempt, LoseWorker, RegisterWorker, UncordonWorker } from "./command.ts";
+import type {
+  AssignTask,
+  CordonWorker,
+  HeldAttempt,
+  LoseWorker,
+  RegisterWorker,
+  UncordonWorker,
+} from "./command.ts";
 import { loseAttempt } from "./decide-attempt.ts";
 import { accept, reject, type Decision } from "./decision.ts";
 import type { Event } from "./event.ts";
@@ -18,7 +25,9 @@ export function registerWorker(state: State, command: RegisterWorker, now: numbe
     return accept(reconcile(state, known, command.inventory, now));
   }
   const goodbye =
-    known?.status.state === "online" ? workerGone(state, known, { reason: "the worker process was started anew", now }) : [];
+    known?.status.state === "online"
+      ? workerGone(state, known, { reason: "the worker process was started anew", now })
+      : [];
   return accept([
     ...goodbye,
     { type: "WorkerRegistered", v: 1, worker_id, incarnation, slots, labels, capabilities, hw_class },
@@ -29,6 +38,7 @@ export function registerWorker(state: State, command: RegisterWorker, now: numbe
 function reconcile(state: State, worker: Worker, inventory: readonly HeldAttempt[], now: number): Event[] {
   const has = new Set(inventory.map(({ task_id, attempt }) => `${task_id}/${attempt}`));
   const events: Event[] = [];
+  const lost: Task[] = [];
   for (const [taskId, { lease }] of worker.held) {
     if (has.has(`${taskId}/${lease.attempt}`)) continue;
     const task = state.tasks.get(taskId);
@@ -37,10 +47,10 @@ function reconcile(state: State, worker: Worker, inventory: readonly HeldAttempt
       const { worker_id } = worker;
       events.push({ type: "AttemptReleased", v: 1, task_id: taskId, attempt: lease.attempt, worker_id });
     } else if (task.status.state === "running") {
-      events.push(...loseAttempt(task, "the worker does not know the attempt any more", now));
+      lost.push(task);
     }
   }
-  return events;
+  return [...events, ...loseAttempts(lost, { reason: "the worker does not know the attempt any more", now })];
 }
 
 export function loseWorker(state: State, command: LoseWorker, now: number): Decision {
@@ -53,28 +63,34 @@ export function loseWorker(state: State, command: LoseWorker, now: number): Deci
 }
 
 function workerGone(state: State, worker: Worker, how: { reason: string; now: number }): Event[] {
-  const events: Event[] = [];
-  const alreadySkipped = new Set<string>();
-  for (const taskId of worker.held.keys()) {
-    const task = state.tasks.get(taskId);
-    if (task === undefined || activeLease(task)?.worker_id !== worker.worker_id) continue;
-    for (const event of loseAttempt(task, how.reason, how.now)) {
-      // Two lost attempts may fail tasks with a common dependant: it is skipped once.
-      if (event.type === "TaskSkipped" && alreadySkipped.has(event.task_id)) continue;
-      if (event.type === "TaskSkipped") alreadySkipped.add(event.task_id);
-      events.push(event);
-    }
-  }
+  const held = [...worker.held.keys()].flatMap((taskId) => state.tasks.get(taskId) ?? []);
+  const lost = held.filter((task) => activeLease(task)?.worker_id === worker.worker_id);
   const { worker_id, incarnation } = worker;
-  events.push({ type: "WorkerLost", v: 1, worker_id, incarnation, reason: how.reason });
-  return events;
+  return [
+    ...loseAttempts(lost, how),
+    { type: "WorkerLost", v: 1, worker_id, incarnation, reason: how.reason },
+  ];
+}
+
+/** Two lost attempts may fail tasks with a common dependant: it is skipped once. */
+function loseAttempts(tasks: readonly Task[], how: { reason: string; now: number }): Event[] {
+  const skipped = new Set<string>();
+  return tasks
+    .flatMap((task) => loseAttempt(task, how.reason, how.now))
+    .filter((event) => {
+      if (event.type !== "TaskSkipped") return true;
+      const isFirst = !skipped.has(event.task_id);
+      skipped.add(event.task_id);
+      return isFirst;
+    });
 }
 
 /** A proposal of the scheduler, checked against the state as it is now. */
 export function assignTask(state: State, command: AssignTask, now: number): Decision {
   const task = state.tasks.get(command.task_id);
   if (task === undefined) return reject("task_unknown", `no task ${command.task_id}`);
-  if (task.status.state !== "queued") return reject("task_not_queued", `task ${command.task_id} is not queued`);
+  if (task.status.state !== "queued")
+    return reject("task_not_queued", `task ${command.task_id} is not queued`);
   const worker = state.workers.get(command.worker_id);
   if (worker === undefined) return reject("worker_unknown", `no worker ${command.worker_id}`);
   const slot = worker.freeSlots.at(-1);

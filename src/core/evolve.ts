@@ -139,9 +139,12 @@ function onAttemptFinished(state: State, event: E.AttemptFinished): void {
   const task = taskOf(state, event.task_id);
   assert(activeLease(task)?.attempt === event.lease.attempt, "the current attempt finishes");
   freeLease(state, event.lease.worker_id, event.task_id);
-  if (event.result.outcome === "infrastructure") task.infrastructureLosses += 1;
+  // `cancelled` here is the worker's own doing (drain, lost lease): nobody asked for it.
+  const { outcome } = event.result;
+  const isInfrastructure = outcome === "infrastructure" || outcome === "cancelled";
+  if (isInfrastructure) task.infrastructureLosses += 1;
   follow(state, task, event);
-  if (event.next.state === "retry" && event.result.outcome !== "infrastructure") task.retriesUsed += 1;
+  if (event.next.state === "retry" && !isInfrastructure) task.retriesUsed += 1;
 }
 
 function onAttemptLost(state: State, event: E.AttemptLost): void {
