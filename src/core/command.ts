@@ -101,6 +101,7 @@ export interface LoseWorker {
 export interface CordonWorker {
   type: "cordon_worker";
   worker_id: WorkerId;
+  by: "operator" | "worker";
   reason: string;
 }
 

@@ -128,8 +128,9 @@ function hasRoom(state: State, worker: Worker, task: Task): boolean {
 export function cordonWorker(state: State, command: CordonWorker): Decision {
   const worker = state.workers.get(command.worker_id);
   if (worker === undefined) return reject("worker_unknown", `no worker ${command.worker_id}`);
-  if (worker.cordoned === command.reason) return accept([]);
-  return accept([{ type: "WorkerCordoned", v: 1, worker_id: command.worker_id, reason: command.reason }]);
+  const { worker_id, by, reason } = command;
+  if (worker.cordoned?.by === by && worker.cordoned.reason === reason) return accept([]);
+  return accept([{ type: "WorkerCordoned", v: 1, worker_id, by, reason }]);
 }
 
 export function uncordonWorker(state: State, command: UncordonWorker): Decision {

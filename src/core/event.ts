@@ -179,6 +179,8 @@ export interface WorkerCordoned {
   type: "WorkerCordoned";
   v: 1;
   worker_id: WorkerId;
+  /** A cordon by the worker itself (it drains) ends with its process; an operator's stays. */
+  by: "operator" | "worker";
   reason: string;
 }
 

@@ -22,7 +22,7 @@ export function registerWorker(state: State, event: WorkerRegistered): void {
     hw_class: event.hw_class,
     registered_at: state.at,
     status: { state: "online" },
-    cordoned: former?.cordoned ?? null,
+    cordoned: former?.cordoned?.by === "operator" ? former.cordoned : null,
     held: new Map(),
     freeSlots: Array.from({ length: event.slots }, (_, i) => event.slots - 1 - i),
     freeGpus: new Set(capabilities.gpus.map((gpu) => gpu.index)),
@@ -43,7 +43,10 @@ function dropOldestLost(state: State): void {
 
 export function claimDevices(state: State, task: Task, lease: Lease): void {
   const worker = state.workers.get(lease.worker_id);
-  assert(worker !== undefined && worker.incarnation === lease.incarnation, "a lease names a worker that is here");
+  assert(
+    worker !== undefined && worker.incarnation === lease.incarnation,
+    "a lease names a worker that is here",
+  );
   const { requirements, resources } = task.spec;
   takeSlot(worker, lease.slot);
   for (const index of lease.gpus) assert(worker.freeGpus.delete(index), "a device has one task");

@@ -58,7 +58,7 @@ export function evolve(state: State, event: E.Event): void {
     case "WorkerLost":
       return onWorkerLost(state, event);
     case "WorkerCordoned":
-      workerOf(state, event.worker_id).cordoned = event.reason;
+      workerOf(state, event.worker_id).cordoned = { by: event.by, reason: event.reason };
       return;
     case "WorkerUncordoned":
       workerOf(state, event.worker_id).cordoned = null;

@@ -6,6 +6,7 @@ export { devicesFor } from "./decide-worker.ts";
 export type * from "./event.ts";
 export { beginRecord, evolve } from "./evolve.ts";
 export { scopedKey } from "./evolve-worker.ts";
+export { hwClassFacts } from "./hw-class.ts";
 export * from "./ids.ts";
 export { checkInvariants, checkSettled } from "./invariants.ts";
 export * from "./prng.ts";

@@ -4,20 +4,39 @@
  */
 import { assert } from "./assert.ts";
 import { classOf } from "./evolve-task.ts";
-import { createState, type HeldLease, type Leader, type Remembered, type Run, type State, type Task, type Worker } from "./state.ts";
+import {
+  createState,
+  type HeldLease,
+  type Leader,
+  type Remembered,
+  type Run,
+  type State,
+  type Task,
+  type Worker,
+} from "./state.ts";
 import { hasEnded, type TaskSpec, type TaskStatus } from "./task.ts";
 
 export type SnapshotLine =
-  | { kind: "state"; format: 1; cluster_id: string; leader: Leader | null; epoch: number; position: number; at: number; next_seq: number }
+  | {
+      kind: "state";
+      format: 1;
+      cluster_id: string;
+      leader: Leader | null;
+      epoch: number;
+      position: number;
+      at: number;
+      next_seq: number;
+    }
   | { kind: "run"; run: Run }
   | { kind: "worker"; worker: SavedWorker }
   | { kind: "key"; key: string; remembered: Remembered }
   | { kind: "task"; task: SavedTask };
 
-interface SavedWorker extends Pick<Worker, "worker_id" | "incarnation" | "slots" | "labels" | "capabilities" | "hw_class"> {
+interface SavedWorker
+  extends Pick<Worker, "worker_id" | "incarnation" | "slots" | "labels" | "capabilities" | "hw_class"> {
   registered_at: number;
   status: Worker["status"];
-  cordoned: string | null;
+  cordoned: Worker["cordoned"];
   held: { task_id: string; held: HeldLease }[];
   free_slots: number[];
 }
@@ -43,14 +62,28 @@ export function* saveState(state: State): Generator<SnapshotLine> {
   for (const worker of state.workers.values()) yield { kind: "worker", worker: savedWorker(worker) };
   for (const [key, remembered] of state.idempotency) yield { kind: "key", key, remembered };
   const rank = new Map([...state.ended].map((task, i) => [task, i]));
-  for (const task of state.tasks.values()) yield { kind: "task", task: savedTask(task, rank.get(task) ?? null) };
+  for (const task of state.tasks.values())
+    yield { kind: "task", task: savedTask(task, rank.get(task) ?? null) };
 }
 
 function savedWorker(worker: Worker): SavedWorker {
-  const { worker_id, incarnation, slots, labels, capabilities, hw_class, registered_at, status, cordoned } = worker;
+  const { worker_id, incarnation, slots, labels, capabilities, hw_class, registered_at, status, cordoned } =
+    worker;
   const held = [...worker.held].map(([task_id, lease]) => ({ task_id, held: lease }));
   const free_slots = [...worker.freeSlots];
-  return { worker_id, incarnation, slots, labels, capabilities, hw_class, registered_at, status, cordoned, held, free_slots };
+  return {
+    worker_id,
+    incarnation,
+    slots,
+    labels,
+    capabilities,
+    hw_class,
+    registered_at,
+    status,
+    cordoned,
+    held,
+    free_slots,
+  };
 }
 
 function savedTask(task: Task, ended_rank: number | null): SavedTask {
@@ -79,7 +112,8 @@ export function restoreState(lines: Iterable<SnapshotLine>): State {
         break;
       case "run":
         state.runs.set(line.run.run_id, { ...line.run, counts: { ...line.run.counts } });
-        if (line.run.run_key !== null) state.runKeys.set(`${line.run.project}/${line.run.run_key}`, line.run.run_id);
+        if (line.run.run_key !== null)
+          state.runKeys.set(`${line.run.project}/${line.run.run_key}`, line.run.run_id);
         break;
       case "worker":
         restoreWorker(state, line.worker);

@@ -84,7 +84,7 @@ export interface Worker {
   readonly registered_at: number;
   status: { state: "online" } | { state: "lost"; at: number; reason: string };
   /** Why nothing new goes here; null when it may. */
-  cordoned: string | null;
+  cordoned: { by: "operator" | "worker"; reason: string } | null;
   /** One lease a task: cancelled attempts stay until the worker says they have ended. */
   readonly held: Map<TaskId, HeldLease>;
   readonly freeSlots: number[];

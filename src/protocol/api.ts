@@ -1,5 +1,13 @@
 /** What the HTTP API answers. Keys are snake_case; times are milliseconds since 1970 unless the name says else. */
-import type { AttemptOutcome, Capabilities, CaseCounts, Shortfall, TaskSpec, TaskState, Usage } from "../core/index.ts";
+import type {
+  AttemptOutcome,
+  Capabilities,
+  CaseCounts,
+  Shortfall,
+  TaskSpec,
+  TaskState,
+  Usage,
+} from "../core/index.ts";
 
 export interface StatusView {
   version: string;
@@ -108,7 +116,14 @@ export interface SubmitAnswer {
 
 /** One thing that happened in a run, as the feed tells it. `position` is where to go on from. */
 export type FeedItem =
-  | { kind: "task_started"; position: number; at: number; task_id: string; attempt: number; worker_id: string }
+  | {
+      kind: "task_started";
+      position: number;
+      at: number;
+      task_id: string;
+      attempt: number;
+      worker_id: string;
+    }
   | {
       kind: "attempt_ended";
       position: number;
@@ -124,4 +139,11 @@ export type FeedItem =
       log_bytes: number;
       next: string;
     }
-  | { kind: "task_ended"; position: number; at: number; task_id: string; state: TaskState; reason: string | null };
+  | {
+      kind: "task_ended";
+      position: number;
+      at: number;
+      task_id: string;
+      state: TaskState;
+      reason: string | null;
+    };

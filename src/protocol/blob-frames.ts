@@ -42,7 +42,8 @@ export class BlobFrameReader {
     while (this.#held.length - at >= HEADER_BYTES) {
       const length = new DataView(this.#held.buffer, this.#held.byteOffset + at + 32, 4).getUint32(0);
       const size = length === ABSENT ? 0 : length;
-      if (size > this.#limit) throw new RangeError(`a blob of ${size} bytes; at most ${this.#limit} travel in a batch`);
+      if (size > this.#limit)
+        throw new RangeError(`a blob of ${size} bytes; at most ${this.#limit} travel in a batch`);
       if (this.#held.length - at < HEADER_BYTES + size) break;
       const body = this.#held.slice(at + HEADER_BYTES, at + HEADER_BYTES + size);
       frames.push({ sha256: hex(this.#held.subarray(at, at + 32)), bytes: length === ABSENT ? null : body });

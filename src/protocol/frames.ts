@@ -29,7 +29,11 @@ const count = z.int().check(z.minimum(0));
 const ref = { task_id: id, attempt: z.int().check(z.minimum(1)) };
 
 /** Worker to coordinator, plain: the first frame. */
-export const openFrame = z.object({ type: z.literal("open"), protocol: z.object({ min: count, max: count }), nonce });
+export const openFrame = z.object({
+  type: z.literal("open"),
+  protocol: z.object({ min: count, max: count }),
+  nonce,
+});
 /** Coordinator to worker, plain: the second frame. */
 export const challengeFrame = z.object({
   type: z.literal("challenge"),
@@ -47,6 +51,28 @@ export const envelope = z.object({
   body: z.unknown(),
 });
 export type Envelope = z.infer<typeof envelope>;
+
+/** The payload of a signed frame, once its signature is known to be right. */
+export function decodeEnvelope(payload: string): Envelope | null {
+  return decodePlain(envelope, payload);
+}
+
+export function decodeOpen(text: string): z.infer<typeof openFrame> | null {
+  return decodePlain(openFrame, text);
+}
+
+export function decodeChallenge(text: string): z.infer<typeof challengeFrame> | null {
+  return decodePlain(challengeFrame, text);
+}
+
+function decodePlain<T>(schema: z.ZodMiniType<T>, text: string): T | null {
+  try {
+    const result = z.safeParse(schema, JSON.parse(text));
+    return result.success ? result.data : null;
+  } catch {
+    return null;
+  }
+}
 
 const gpu = z.object({
   index: count,
@@ -95,7 +121,10 @@ export const heartbeat = z.object({
   memory_free_mb: z.number().check(z.minimum(0)),
 });
 
-const usage = z.object({ cpu_ms: z.number().check(z.minimum(0)), max_rss_bytes: z.number().check(z.minimum(0)) });
+const usage = z.object({
+  cpu_ms: z.number().check(z.minimum(0)),
+  max_rss_bytes: z.number().check(z.minimum(0)),
+});
 
 export const attemptResult = z.object({
   outcome: z.enum(["passed", "failed", "timed_out", "cancelled", "infrastructure"]),
@@ -107,12 +136,19 @@ export const attemptResult = z.object({
   counts: z.nullable(z.object({ passed: count, failed: count, skipped: count, error: count })),
   document: z.nullable(z.union([z.string().check(z.maxLength(32 * 1024)), z.object({ blob: z.string() })])),
   log_bytes: count,
-  error: z.nullable(z.object({ code: z.string().check(z.maxLength(64)), message: z.string().check(z.maxLength(2048)) })),
+  error: z.nullable(
+    z.object({ code: z.string().check(z.maxLength(64)), message: z.string().check(z.maxLength(2048)) }),
+  ),
 });
 
 export const started = z.object({ attempts: z.array(z.object(ref)).check(z.maxLength(4096)) });
 export const results = z.object({
   results: z.array(z.object({ ...ref, result: attemptResult })).check(z.maxLength(4096)),
+});
+/** Before the hello: results that the worker's former process left on disk, with the incarnation they belong to. */
+export const recovered = z.object({
+  worker_id: id,
+  results: z.array(z.object({ ...ref, incarnation: id, result: attemptResult })).check(z.maxLength(4096)),
 });
 export const goodbye = z.object({ reason: z.string().check(z.maxLength(256)) });
 /** The worker finishes what it has and wants nothing new. */
@@ -144,7 +180,7 @@ export const resultAck = z.object({
 });
 export const heartbeatAck = z.object({ sent_ms: z.number() });
 
-export const WORKER_FRAMES = { hello, heartbeat, started, results, goodbye, draining } as const;
+export const WORKER_FRAMES = { hello, heartbeat, started, results, recovered, goodbye, draining } as const;
 export const COORDINATOR_FRAMES = {
   welcome,
   assign,
@@ -155,7 +191,9 @@ export const COORDINATOR_FRAMES = {
 
 export type WorkerFrameType = keyof typeof WORKER_FRAMES;
 export type CoordinatorFrameType = keyof typeof COORDINATOR_FRAMES;
-export type WorkerFrame = { [T in WorkerFrameType]: { type: T; body: z.infer<(typeof WORKER_FRAMES)[T]> } }[WorkerFrameType];
+export type WorkerFrame = {
+  [T in WorkerFrameType]: { type: T; body: z.infer<(typeof WORKER_FRAMES)[T]> };
+}[WorkerFrameType];
 export type CoordinatorFrame = {
   [T in CoordinatorFrameType]: { type: T; body: z.infer<(typeof COORDINATOR_FRAMES)[T]> };
 }[CoordinatorFrameType];

@@ -1,5 +1,11 @@
 export type * from "./api.ts";
-export { BLOB_FRAMES_TYPE, BlobFrameReader, encodeBlobFrame, MAX_BLOB_BATCH_BYTES, type BlobFrame } from "./blob-frames.ts";
+export {
+  BLOB_FRAMES_TYPE,
+  BlobFrameReader,
+  encodeBlobFrame,
+  MAX_BLOB_BATCH_BYTES,
+  type BlobFrame,
+} from "./blob-frames.ts";
 export * from "./frames.ts";
 export { escapeToken, MAX_DEPTH, parseJson, type Parsed } from "./json.ts";
 export { isProblemCode, problem, type Problem, type ProblemCode, type ProblemDetail } from "./problem.ts";

@@ -44,13 +44,15 @@ function inspect(root: unknown): ProblemDetail | null {
     }
     if (Array.isArray(value)) {
       for (let i = 0; i < value.length; i++) {
-        if (needsVisit(value[i])) stack.push({ value: value[i], pointer: `${pointer}/${i}`, depth: depth + 1 });
+        if (needsVisit(value[i]))
+          stack.push({ value: value[i], pointer: `${pointer}/${i}`, depth: depth + 1 });
       }
       continue;
     }
     for (const [key, item] of Object.entries(value)) {
       const at = `${pointer}/${escapeToken(key)}`;
-      if (key === "__proto__") return { pointer: at, code: "key_refused", message: "__proto__ is not a field" };
+      if (key === "__proto__")
+        return { pointer: at, code: "key_refused", message: "__proto__ is not a field" };
       if (needsVisit(item)) stack.push({ value: item, pointer: at, depth: depth + 1 });
     }
   }

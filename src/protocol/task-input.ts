@@ -1,6 +1,13 @@
 /** A task as people submit it, and how it becomes the one that the core knows. */
 import * as z from "zod/mini";
-import { DEFAULT_PRIORITY, isGpuHardware, isKnownAttribute, type Requirements, type Resources, type TaskSpec } from "../core/index.ts";
+import {
+  DEFAULT_PRIORITY,
+  isGpuHardware,
+  isKnownAttribute,
+  type Requirements,
+  type Resources,
+  type TaskSpec,
+} from "../core/index.ts";
 
 const finite = z.number();
 const amount = finite.check(z.minimum(0), z.maximum(1e9));
@@ -8,7 +15,10 @@ const word = z.string().check(z.minLength(1), z.maxLength(256));
 const words = z.array(word).check(z.maxLength(100));
 
 const attribute = word.check(
-  z.refine((name) => isKnownAttribute(name), "unknown attribute; known: os, arch, cpu.model, memory_gb, gpu.count, runtime.NAME, browser.NAME, label.NAME and others in docs/TASKS.md"),
+  z.refine(
+    (name) => isKnownAttribute(name),
+    "unknown attribute; known: os, arch, cpu.model, memory_gb, gpu.count, runtime.NAME, browser.NAME, label.NAME and others in docs/TASKS.md",
+  ),
 );
 const constraintShape = {
   attribute,
@@ -28,7 +38,9 @@ const requirements = z.strictObject({
   labels: z.optional(z.record(word, z.string().check(z.maxLength(256)))),
   constraints: z.optional(z.array(z.strictObject(constraintShape)).check(z.maxLength(100))),
   preferences: z.optional(
-    z.array(z.strictObject({ ...constraintShape, weight: finite.check(z.minimum(-1000), z.maximum(1000)) })).check(z.maxLength(100)),
+    z
+      .array(z.strictObject({ ...constraintShape, weight: finite.check(z.minimum(-1000), z.maximum(1000)) }))
+      .check(z.maxLength(100)),
   ),
   exclusive: z.optional(z.boolean()),
   concurrency_key: z.optional(word),
@@ -46,7 +58,11 @@ export const taskInput = z.strictObject({
   config: z.optional(z.record(z.string(), z.unknown())),
   requirements: z.optional(requirements),
   resources: z.optional(
-    z.strictObject({ cpu: z.optional(amount), memory_gb: z.optional(amount), gpu: z.optional(z.int().check(z.minimum(0), z.maximum(64))) }),
+    z.strictObject({
+      cpu: z.optional(amount),
+      memory_gb: z.optional(amount),
+      gpu: z.optional(z.int().check(z.minimum(0), z.maximum(64))),
+    }),
   ),
   timeout_seconds: z.optional(finite.check(z.minimum(0.001), z.maximum(30 * 86_400))),
   retry_policy: z.optional(retryPolicy),
@@ -54,7 +70,12 @@ export const taskInput = z.strictObject({
   dependencies: z.optional(z.array(word).check(z.maxLength(1000))),
   /** Hash of an uploaded workspace; the task runs in a copy of it. */
   workspace: z.optional(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
-  env: z.optional(z.record(z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/)), z.string().check(z.maxLength(32_768)))),
+  env: z.optional(
+    z.record(
+      z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/)),
+      z.string().check(z.maxLength(32_768)),
+    ),
+  ),
   estimate_seconds: z.optional(amount),
 });
 
@@ -105,7 +126,15 @@ function defaultName(input: TaskInput): string {
 }
 
 function normaliseRequirements(input: TaskInput): Requirements {
-  const { os, arch, min_cuda_compute: compute, exclusive, constraints, preferences, ...plain } = input.requirements ?? {};
+  const {
+    os,
+    arch,
+    min_cuda_compute: compute,
+    exclusive,
+    constraints,
+    preferences,
+    ...plain
+  } = input.requirements ?? {};
   const result = {
     ...plain,
     ...(os !== undefined && { os: listOf(os) }),
@@ -130,7 +159,9 @@ function dropUndefined(value: object): object {
 function occupied(input: TaskInput, needs: Requirements): Resources {
   const { cpu, memory_gb, gpu } = input.resources ?? {};
   const asksForGpu =
-    (needs.hardware ?? []).some(isGpuHardware) || needs.min_cuda_compute !== undefined || needs.min_gpu_memory_gb !== undefined;
+    (needs.hardware ?? []).some(isGpuHardware) ||
+    needs.min_cuda_compute !== undefined ||
+    needs.min_gpu_memory_gb !== undefined;
   return {
     cpu_milli: Math.round((cpu ?? 0) * 1000),
     memory_mb: Math.round(Math.max(memory_gb ?? 0, needs.min_memory_gb ?? 0) * 1024),

@@ -22,7 +22,11 @@ function details(schema: z.ZodMiniType, issue: z.core.$ZodIssue): ProblemDetail[
     return issue.keys.map((key) => {
       const guess = nearest(key, known);
       const hint = guess === null ? "" : `; did you mean "${guess}"?`;
-      return { pointer: `${pointer}/${escapeToken(key)}`, code: "unknown_field", message: `unknown field "${key}"${hint}` };
+      return {
+        pointer: `${pointer}/${escapeToken(key)}`,
+        code: "unknown_field",
+        message: `unknown field "${key}"${hint}`,
+      };
     });
   }
   return [{ pointer, code: issue.code, message: issue.message || describe(issue) }];
@@ -51,7 +55,15 @@ function knownKeys(schema: z.ZodMiniType, path: readonly PropertyKey[]): string[
 }
 
 interface Defined {
-  _zod: { def: { type: string; innerType?: unknown; element?: unknown; shape?: Record<string, unknown>; valueType?: unknown } };
+  _zod: {
+    def: {
+      type: string;
+      innerType?: unknown;
+      element?: unknown;
+      shape?: Record<string, unknown>;
+      valueType?: unknown;
+    };
+  };
 }
 
 function isDefined(value: unknown): value is Defined {
@@ -63,7 +75,9 @@ function isShaped(value: unknown): value is { _zod: { def: { shape: Record<strin
 }
 
 function unwrap(value: unknown): unknown {
-  return isDefined(value) && value._zod.def.innerType !== undefined ? unwrap(value._zod.def.innerType) : value;
+  return isDefined(value) && value._zod.def.innerType !== undefined
+    ? unwrap(value._zod.def.innerType)
+    : value;
 }
 
 function step(at: unknown, part: PropertyKey): unknown {
