@@ -6,7 +6,17 @@
  */
 import { compareVersions } from "./version.ts";
 
-export type ConstraintOperator = "=" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not_in" | "exists" | "not_exists";
+export type ConstraintOperator =
+  | "="
+  | "!="
+  | "<"
+  | "<="
+  | ">"
+  | ">="
+  | "in"
+  | "not_in"
+  | "exists"
+  | "not_exists";
 
 /** `attribute` is a dotted name such as `cpu.model`, `runtime.node`, `browser.chromium`, `label.rack`, `os`. */
 export interface Constraint {
@@ -92,14 +102,20 @@ export function shortfalls(requirements: Requirements, resources: Resources, off
     ...sizeShortfalls(resources, offer.capabilities),
     ...gpuShortfalls(requirements, resources, offer.capabilities),
     ...softwareShortfalls(requirements, offer),
-    ...(requirements.constraints ?? []).filter((c) => !holds(c, offer)).map((c) => constraintShortfall(c, offer)),
+    ...(requirements.constraints ?? [])
+      .filter((c) => !holds(c, offer))
+      .map((c) => constraintShortfall(c, offer)),
   ];
 }
 
 function hardwareShortfalls(requirements: Requirements, capabilities: Capabilities): Shortfall[] {
   const has = capabilities.hardware;
   const missing = (requirements.hardware ?? []).filter((name) => !has.includes(name));
-  const found: Shortfall[] = missing.map((name) => ({ requirement: "hardware", asked: name, has: has.join(", ") }));
+  const found: Shortfall[] = missing.map((name) => ({
+    requirement: "hardware",
+    asked: name,
+    has: has.join(", "),
+  }));
   const any = requirements.hardware_any ?? [];
   if (any.length > 0 && !any.some((name) => has.includes(name))) {
     found.push({ requirement: "hardware_any", asked: any.join(" or "), has: has.join(", ") });
@@ -110,7 +126,11 @@ function hardwareShortfalls(requirements: Requirements, capabilities: Capabiliti
 function sizeShortfalls(resources: Resources, capabilities: Capabilities): Shortfall[] {
   const found: Shortfall[] = [];
   if (resources.memory_mb > capabilities.memory_mb) {
-    found.push({ requirement: "memory", asked: megabytes(resources.memory_mb), has: megabytes(capabilities.memory_mb) });
+    found.push({
+      requirement: "memory",
+      asked: megabytes(resources.memory_mb),
+      has: megabytes(capabilities.memory_mb),
+    });
   }
   const cores = capabilities.cpu.logical_cores;
   if (resources.cpu_milli > cores * 1000) {
@@ -119,7 +139,11 @@ function sizeShortfalls(resources: Resources, capabilities: Capabilities): Short
   return found;
 }
 
-function gpuShortfalls(requirements: Requirements, resources: Resources, capabilities: Capabilities): Shortfall[] {
+function gpuShortfalls(
+  requirements: Requirements,
+  resources: Resources,
+  capabilities: Capabilities,
+): Shortfall[] {
   if (resources.gpu === 0) return [];
   const fitting = capabilities.gpus.filter((gpu) => gpuFits(requirements, gpu));
   if (fitting.length >= resources.gpu) return [];
@@ -135,25 +159,34 @@ function gpuShortfalls(requirements: Requirements, resources: Resources, capabil
 /** Whether a single device meets the GPU requirements of a task. */
 export function gpuFits(requirements: Requirements, gpu: Gpu): boolean {
   const { min_cuda_compute: compute, min_gpu_memory_gb: memory } = requirements;
-  if (compute !== undefined && (gpu.compute === undefined || compareVersions(gpu.compute, compute) < 0)) return false;
-  const kinds = (requirements.hardware ?? []).filter((name) => VENDOR_OF[name] !== undefined);
-  if (kinds.some((name) => VENDOR_OF[name] !== gpu.vendor)) return false;
+  if (compute !== undefined && (gpu.compute === undefined || compareVersions(gpu.compute, compute) < 0))
+    return false;
+  const kinds = (requirements.hardware ?? []).filter(isGpuHardware);
+  if (kinds.some((name) => VENDOR_OF.get(name) !== gpu.vendor)) return false;
   return memory === undefined || gpu.memory_mb >= memory * 1024;
 }
 
-const VENDOR_OF: Readonly<Record<string, string>> = { cuda: "nvidia", rocm: "amd", mps: "apple" };
+const VENDOR_OF: ReadonlyMap<string, string> = new Map([
+  ["cuda", "nvidia"],
+  ["rocm", "amd"],
+  ["mps", "apple"],
+]);
 
 /** Whether the named hardware is a GPU, so that asking for it asks for a device. */
 export function isGpuHardware(name: string): boolean {
-  return VENDOR_OF[name] !== undefined;
+  return VENDOR_OF.has(name);
 }
 
 function softwareShortfalls(requirements: Requirements, offer: Offer): Shortfall[] {
   const { capabilities, labels } = offer;
   const found: Shortfall[] = [];
   for (const browser of requirements.browsers ?? []) {
-    if (capabilities.browsers[browser] !== undefined) continue;
-    found.push({ requirement: "browsers", asked: browser, has: Object.keys(capabilities.browsers).join(", ") || "none" });
+    if (own(capabilities.browsers, browser) !== undefined) continue;
+    found.push({
+      requirement: "browsers",
+      asked: browser,
+      has: Object.keys(capabilities.browsers).join(", ") || "none",
+    });
   }
   if (requirements.os !== undefined && !requirements.os.includes(capabilities.os)) {
     found.push({ requirement: "os", asked: requirements.os.join(" or "), has: capabilities.os });
@@ -162,8 +195,12 @@ function softwareShortfalls(requirements: Requirements, offer: Offer): Shortfall
     found.push({ requirement: "arch", asked: requirements.arch.join(" or "), has: capabilities.arch });
   }
   for (const [key, value] of Object.entries(requirements.labels ?? {})) {
-    if (labels[key] === value) continue;
-    found.push({ requirement: "labels", asked: `${key}=${value}`, has: `${key}=${labels[key] ?? "unset"}` });
+    if (own(labels, key) === value) continue;
+    found.push({
+      requirement: "labels",
+      asked: `${key}=${value}`,
+      has: `${key}=${own(labels, key) ?? "unset"}`,
+    });
   }
   return found;
 }

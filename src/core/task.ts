@@ -68,9 +68,15 @@ export function isEndState(state: string): state is EndState {
   return END_STATES.has(state);
 }
 
-/** Tasks that ask for the same thing share one class: one feasibility answer, one queue. */
-export function classKey(spec: Pick<TaskSpec, "requirements" | "resources">): string {
-  return JSON.stringify([sortedCopy(spec.requirements), spec.resources.cpu_milli, spec.resources.memory_mb, spec.resources.gpu]);
+/**
+ * Tasks that ask for the same thing share one class: one feasibility answer, one queue. A concurrency key is
+ * the project's own, so with one the project belongs to what is asked for.
+ */
+export function classKey(spec: Pick<TaskSpec, "requirements" | "resources" | "project">): string {
+  const { requirements, resources, project } = spec;
+  const { cpu_milli, memory_mb, gpu } = resources;
+  const scope = requirements.concurrency_key === undefined ? null : project;
+  return JSON.stringify([sortedCopy(requirements), cpu_milli, memory_mb, gpu, scope]);
 }
 
 function sortedCopy(value: unknown): unknown {
