@@ -35,7 +35,7 @@ function fitOf({ requirements, resources }: TaskClass, worker: Worker): number |
 /** Why the worker takes no new task, whatever it asks for; null when it does. */
 export function unavailability(worker: Worker, seen: WorkerObservation | undefined): string | null {
   if (worker.status.state === "lost") return `lost: ${worker.status.reason}`;
-  if (worker.cordoned !== null) return `cordoned: ${worker.cordoned}`;
+  if (worker.cordoned !== null) return `cordoned: ${worker.cordoned.reason}`;
   if (seen === undefined || !seen.connected) return "not connected";
   return seen.suspect ? "suspect: it has been silent for too long" : null;
 }

@@ -1,0 +1,43 @@
+/**
+ * A state with its history, driven by commands: each accepted command is a record of its own. Every event is
+ * followed by `checkInvariants`, every command by `checkSettled`.
+ */
+import type { Command } from "../command.ts";
+import { decide } from "../decide.ts";
+import type { Decision } from "../decision.ts";
+import type { Event } from "../event.ts";
+import { beginRecord, evolve } from "../evolve.ts";
+import { checkInvariants, checkSettled } from "../invariants.ts";
+import { createState, type State } from "../state.ts";
+
+export interface Recorded {
+  readonly at: number;
+  readonly event: Event;
+}
+
+export class Yard {
+  state: State;
+  now: number;
+  readonly history: Recorded[] = [];
+
+  constructor(state: State = createState(), now = 1_000) {
+    this.state = state;
+    this.now = now;
+  }
+
+  do(command: Command): Decision {
+    const decision = decide(this.state, command, this.now);
+    if (decision.kind === "accepted") this.record(decision.events);
+    checkSettled(this.state);
+    return decision;
+  }
+
+  record(events: readonly Event[]): void {
+    beginRecord(this.state, { position: this.state.position + 1, at: this.now });
+    for (const event of events) {
+      evolve(this.state, event);
+      checkInvariants(this.state);
+      this.history.push({ at: this.now, event });
+    }
+  }
+}
