@@ -57,10 +57,19 @@ export interface StoredRecord {
   readonly bytes: Uint8Array;
 }
 
+export interface TailOptions {
+  /**
+   * The tail ended without `stop`, once: `log_truncated` when the next record is forgotten already,
+   * `log_failed` when the engine broke, or whatever `onRecord` threw.
+   */
+  onEnd?(error: unknown): void;
+}
+
 export interface EventLog {
   /**
    * Durable when it answers `won`. Rejects only where nothing can have been written: `disk_full`,
-   * `record_too_large`, `log_closed`; a broken engine rejects with `log_failed` and stays unusable.
+   * `record_too_large`, `log_closed`, `log_read_only`, `log_rewound` (the record would leave a gap after the
+   * tip); a broken engine rejects with `log_failed` and stays unusable.
    */
   append(record: SealedRecord): Promise<AppendResult>;
   tip(): Promise<Tip>;
@@ -69,7 +78,7 @@ export interface EventLog {
   /** Records from `from` to the tip at the time of the call, in order. Rejects with `log_truncated` below first(). */
   read(from: number): AsyncIterable<StoredRecord>;
   /** All records from `from` on, and every later one as it commits, in order, until `stop`. */
-  tail(from: number, onRecord: (record: StoredRecord) => void): { stop(): void };
+  tail(from: number, onRecord: (record: StoredRecord) => void, options?: TailOptions): { stop(): void };
   /** Forgets records below `position`. The tip stays. */
   truncateBefore(position: number): Promise<void>;
   close(): Promise<void>;

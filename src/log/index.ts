@@ -1,0 +1,13 @@
+export * from "./errors.ts";
+export * from "./event-log.ts";
+export { createChain, foldLog, foldRecord, GENESIS, type Chain } from "./fold.ts";
+export { openLmdbLog, type LmdbLog, type LmdbLogOptions } from "./lmdb.ts";
+export {
+  createMemoryLog,
+  createMemoryStore,
+  type AppendFault,
+  type MemoryLog,
+  type MemoryLogOptions,
+  type MemoryStore,
+} from "./memory.ts";
+export { decodeRecord, MAX_EVENTS, MAX_RECORD_BYTES, sealRecord } from "./record.ts";
