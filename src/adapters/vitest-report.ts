@@ -66,7 +66,7 @@ function foldRecord(folding: Folding, each: JsonRecord): void {
       return;
     case "case":
       folding.running.delete(text(each["id"]));
-      add(folding, oneCase(each, file), { mine });
+      add(folding, isAbandoned(each, folding.report) ? abandoned(each, file) : oneCase(each, file), { mine });
       return;
     case "suite_error":
       add(folding, suiteError(each, file), { mine });
@@ -82,6 +82,11 @@ function foldRecord(folding: Folding, each: JsonRecord): void {
 function add(folding: Folding, made: CaseResult, whose: { mine: boolean }): void {
   if (whose.mine) folding.report.cases.push(made);
   else if (made.outcome === "failed" || made.outcome === "error") folding.report.strangersFailed = true;
+}
+
+/** A case that vitest left open without being told to stop: its process died under it. */
+function isAbandoned(each: JsonRecord, report: VitestReport): boolean {
+  return each["state"] === "pending" && each["mode"] === "run" && !report.bail;
 }
 
 function oneCase(each: JsonRecord, file: string): CaseResult {
@@ -103,6 +108,10 @@ function oneCase(each: JsonRecord, file: string): CaseResult {
     retries: outcome === "passed" ? numeric(each["retries"]) : 0,
     expectedFailure: outcome === "passed" && each["fails"] === true,
   });
+}
+
+function abandoned(each: JsonRecord, file: string): CaseResult {
+  return caseResult({ file, name: text(each["name"]), outcome: "error", message: "vitest never finished this case" });
 }
 
 interface ErrorText {
@@ -127,8 +136,10 @@ function suiteError(each: JsonRecord, file: string): CaseResult {
 function fileDone(folding: Folding, each: JsonRecord, whose: { file: string; mine: boolean }): void {
   folding.open.delete(whose.file);
   if (whose.mine) folding.report.seen.add(whose.file);
-  if (list(each["errors"]).length === 0) return;
-  const errors = errorText(each["errors"]);
+  const unloaded = ["queued", "pending"].includes(text(each["state"])) && !folding.report.bail;
+  if (list(each["errors"]).length === 0 && !unloaded) return;
+  const said = errorText(each["errors"]);
+  const errors = said.message === "" ? { message: "vitest never finished this file", detail: "" } : said;
   add(folding, caseResult({ file: whose.file, name: FILE_CASE, outcome: "error", ...errors }), whose);
   if (whose.mine) folding.report.problems.push({ file: whose.file, message: firstLines(errors.message) });
 }

@@ -119,12 +119,18 @@ test("projects give the same file once each, told apart by their name", async ()
   expect(cases.map((each) => each.parameters).sort()).toEqual(["project=x", "project=y"]);
 });
 
-test("a test process that dies is an error of its file", async () => {
+test("a test process that dies is an error of its cases and its file", async () => {
   const root = await suite({
-    "a.test.ts": 'import { test } from "vitest";\ntest("ok", () => {});\ntest("dies", () => { process.kill(process.pid, "SIGKILL"); });\ntest("after", () => {});\n',
+    "a.test.ts": 'import { test } from "vitest";\ntest("ok", () => {});\ntest("dies", () => { process.kill(process.pid, "SIGKILL"); });\n',
+    "b.test.ts": 'process.kill(process.pid, "SIGKILL");\n',
+    "c.test.ts": 'import { test } from "vitest";\ntest("lives", () => {});\n',
   });
-  const { cases } = await realRun(vitestAdapter, { root, files: ["a.test.ts"] });
-  expect(cases.some((each) => each.outcome === "error" && each.file === "a.test.ts")).toBe(true);
+  const { cases } = await realRun(vitestAdapter, { root, files: ["a.test.ts", "b.test.ts", "c.test.ts"] });
+  const lines = outcomes(cases);
+  expect(lines).toContain("a.test.ts::dies error");
+  expect(lines).toContain("b.test.ts::(file) error");
+  expect(lines).toContain("c.test.ts::lives passed");
+  expect(lines.filter((line) => line.endsWith("skipped"))).toEqual([]);
 });
 
 test("a broken configuration is reported by discovery and by the run", async () => {
