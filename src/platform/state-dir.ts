@@ -1,0 +1,29 @@
+/** Where a program keeps what must survive it, by the manners of each platform. */
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+export interface PlatformFacts {
+  platform: NodeJS.Platform;
+  env: NodeJS.ProcessEnv;
+  home: string;
+}
+
+export function stateDir(facts: PlatformFacts = hostFacts()): string {
+  const { platform, env, home } = facts;
+  switch (platform) {
+    case "darwin":
+      return join(home, "Library", "Application Support", "testyard");
+    case "win32":
+      return join(env["LOCALAPPDATA"] || join(home, "AppData", "Local"), "testyard");
+    default:
+      // The XDG rules say that a relative path in the variable is to be ignored.
+      return join(
+        env["XDG_STATE_HOME"]?.startsWith("/") ? env["XDG_STATE_HOME"] : join(home, ".local", "state"),
+        "testyard",
+      );
+  }
+}
+
+function hostFacts(): PlatformFacts {
+  return { platform: process.platform, env: process.env, home: homedir() };
+}
