@@ -22,8 +22,8 @@ test("puts that arrive together share files, and each is there when it says so",
   await Promise.all(
     Array.from({ length: 500 }, async (_, i) => {
       await spool.put(`task/${i}`, `text ${i}`);
-      if (i % 100 === 0)
-        expect(await createFileSpool(dir).all()).toContainEqual({ key: `task/${i}`, text: `text ${i}` });
+      const texts = readdirSync(dir).map((name) => readFileSync(`${dir}/${name}`, "utf8"));
+      expect(texts.some((text) => text.includes(`"text ${i}"`))).toBe(true);
     }),
   );
   expect(readdirSync(dir).length).toBeLessThan(10);
