@@ -64,8 +64,7 @@ function linkDependencies(state: State, task: Task, submission: Submission): voi
       if (submission.resolved[id] !== "completed") task.unmet += 1;
     } else if (dependency.status.state !== "completed") {
       task.unmet += 1;
-      dependency.dependants ??= [];
-      dependency.dependants.push(task);
+      if (!hasEnded(dependency.status)) (dependency.dependants ??= []).push(task);
     }
   }
 }
@@ -109,12 +108,16 @@ export function endTask(state: State, task: Task, end: Pick<Ended, "state" | "re
   assert(!hasEnded(task.status), () => `task ${task.spec.task_id} ends once; it is ${task.status.state}`);
   setStatus(state, task, { ...end, ended_at: state.at, position: state.position });
   state.ended.add(task);
-  if (end.state !== "completed") return;
-  for (const dependant of task.dependants ?? []) {
-    dependant.unmet -= 1;
-    if (dependant.unmet === 0 && dependant.status.state === "pending") enqueue(state, dependant);
-  }
+  const dependants = task.dependants ?? [];
+  // Whatever the end, nothing waits for it any more: what it does not start, the events that follow skip.
   task.dependants = null;
+  if (end.state !== "completed") return;
+  for (const dependant of dependants) {
+    // One that ended by another cause stays as it was: a replica from a snapshot does not know it here.
+    if (hasEnded(dependant.status)) continue;
+    dependant.unmet -= 1;
+    if (dependant.unmet === 0) enqueue(state, dependant);
+  }
 }
 
 export function forget(state: State, ids: readonly string[]): void {

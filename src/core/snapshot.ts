@@ -11,6 +11,7 @@ import {
   type Remembered,
   type Run,
   type State,
+  type Submission,
   type Task,
   type Worker,
 } from "./state.ts";
@@ -30,6 +31,7 @@ export type SnapshotLine =
   | { kind: "run"; run: Run }
   | { kind: "worker"; worker: SavedWorker }
   | { kind: "key"; key: string; remembered: Remembered }
+  | { kind: "submission"; submission: Submission }
   | { kind: "task"; task: SavedTask };
 
 interface SavedWorker
@@ -61,6 +63,8 @@ export function* saveState(state: State): Generator<SnapshotLine> {
   for (const run of state.runs.values()) yield { kind: "run", run };
   for (const worker of state.workers.values()) yield { kind: "worker", worker: savedWorker(worker) };
   for (const [key, remembered] of state.idempotency) yield { kind: "key", key, remembered };
+  // A large submission spans records, and a snapshot may fall between two of them.
+  for (const submission of state.submissions.values()) yield { kind: "submission", submission };
   const rank = new Map([...state.ended].map((task, i) => [task, i]));
   for (const task of state.tasks.values())
     yield { kind: "task", task: savedTask(task, rank.get(task) ?? null) };
@@ -96,7 +100,10 @@ function savedTask(task: Task, ended_rank: number | null): SavedTask {
     infrastructure_losses: task.infrastructureLosses,
     took_down: task.tookDown,
     unmet: task.unmet,
-    dependants: (task.dependants ?? []).map((dependant) => dependant.spec.task_id),
+    // Those that ended by another cause may be forgotten before this task ends.
+    dependants: (task.dependants ?? [])
+      .filter(({ status }) => !hasEnded(status))
+      .map(({ spec }) => spec.task_id),
     ended_rank,
   };
 }
@@ -121,6 +128,12 @@ export function restoreState(lines: Iterable<SnapshotLine>): State {
       case "key":
         state.idempotency.set(line.key, line.remembered);
         break;
+      case "submission": {
+        const { submission } = line;
+        const copy = { ...submission, tasks: [...submission.tasks], resolved: { ...submission.resolved } };
+        state.submissions.set(submission.submission_id, copy);
+        break;
+      }
       case "task": {
         const task = restoreTask(state, line.task);
         if (line.task.ended_rank !== null) ended.push({ task, rank: line.task.ended_rank });
