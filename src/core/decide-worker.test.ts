@@ -164,9 +164,9 @@ describe("an assignment", () => {
       requirements: { min_cuda_compute: "7.10" },
       resources: { cpu_milli: 0, memory_mb: 0, gpu: 1 },
     });
-    given(yard, worker, a.submit([spec]))
-      .when(a.assign("t", "g"))
-      .then({ type: "AttemptAssigned", lease: expect.objectContaining({ gpus: [1] }) });
+    const case_ = given(yard, worker, a.submit([spec]), a.assign("t", "g"));
+    expect([...case_.worker("g").freeGpus]).toEqual([0, 2]);
+    expect(case_.task("t").status).toMatchObject({ lease: { gpus: [1] } });
   });
 
   it("of an exclusive task waits for a quiet host, and keeps it quiet", () => {

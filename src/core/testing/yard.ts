@@ -11,8 +11,19 @@ import { checkInvariants, checkSettled } from "../invariants.ts";
 import { createState, type State } from "../state.ts";
 
 export interface Recorded {
+  readonly position: number;
   readonly at: number;
   readonly event: Event;
+}
+
+/** The state that a history folds to. */
+export function fold(history: readonly Recorded[]): State {
+  const state = createState();
+  for (const { event, ...record } of history) {
+    beginRecord(state, record);
+    evolve(state, event);
+  }
+  return state;
 }
 
 export class Yard {
@@ -33,11 +44,12 @@ export class Yard {
   }
 
   record(events: readonly Event[]): void {
-    beginRecord(this.state, { position: this.state.position + 1, at: this.now });
+    const record = { position: this.state.position + 1, at: this.now };
+    beginRecord(this.state, record);
     for (const event of events) {
       evolve(this.state, event);
       checkInvariants(this.state);
-      this.history.push({ at: this.now, event });
+      this.history.push({ ...record, event });
     }
   }
 }
