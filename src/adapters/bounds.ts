@@ -13,7 +13,10 @@ export const DETAIL_BYTES = 16 * 1024;
 export const NAME_BYTES = 4 * 1024;
 export const CASES_LIMIT = 200_000;
 
-const ESCAPES = new RegExp(String.raw`\u001b\[[0-9;?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)`, "g");
+const ESCAPES = new RegExp(
+  String.raw`\u001b\[[0-9;?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)`,
+  "g",
+);
 const LONE_SURROGATES = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
 
 /** Colour is for terminals; a stored message is read by people, matched by tools and put into XML. */
@@ -79,7 +82,9 @@ export function relativePosix(root: string, path: string): string {
 export function describeExit(exit: ProcessExit): string {
   if (exit.timedOut) return "the time limit was reached";
   if (exit.signal !== null) return `the process was ended by ${exit.signal}`;
-  return exit.code === null ? "the process ended without an exit code" : `the process exited with ${exit.code}`;
+  return exit.code === null
+    ? "the process ended without an exit code"
+    : `the process exited with ${exit.code}`;
 }
 
 export function tailOf(log: string): string {
@@ -114,7 +119,8 @@ export function problemCase(problem: SuiteProblem, detail?: string): CaseResult 
  */
 export function blameExit(result: SuiteResult, options: ParseOptions): SuiteResult {
   const bad = options.exit.timedOut || options.exit.signal !== null || options.exit.code !== 0;
-  if (!bad || result.cases.some((each) => each.outcome === "failed" || each.outcome === "error")) return result;
+  if (!bad || result.cases.some((each) => each.outcome === "failed" || each.outcome === "error"))
+    return result;
   const message = `no case failed, yet ${describeExit(options.exit)}`;
   const only = options.files.length === 1 ? (options.files[0] ?? "") : "";
   const blame = caseResult({

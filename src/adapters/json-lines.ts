@@ -18,7 +18,10 @@ const LINE_LIMIT_CHARS = 1024 * 1024;
 export async function readJsonLines(path: string): Promise<JsonRecord[] | null> {
   try {
     const { size } = await stat(path);
-    const input = createReadStream(path, { encoding: "utf8", end: Math.max(0, Math.min(size, FILE_LIMIT_BYTES) - 1) });
+    const input = createReadStream(path, {
+      encoding: "utf8",
+      end: Math.max(0, Math.min(size, FILE_LIMIT_BYTES) - 1),
+    });
     const records: JsonRecord[] = [];
     for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
       const record = line.length <= LINE_LIMIT_CHARS ? parseRecord(line) : null;

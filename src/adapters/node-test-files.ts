@@ -22,7 +22,11 @@ export interface Extensions {
   typescript: boolean;
 }
 
-export async function nodeTestFiles(root: string, targets: readonly Word[], options: Extensions): Promise<NodeTestFiles> {
+export async function nodeTestFiles(
+  root: string,
+  targets: readonly Word[],
+  options: Extensions,
+): Promise<NodeTestFiles> {
   const files = new Set<string>();
   const problems: SuiteProblem[] = [];
   for (const target of targets.length > 0 ? targets : [{ text: ".", quoted: true }]) {
@@ -77,10 +81,15 @@ function isTestFile(name: string, options: { testFolder: boolean } & Extensions)
 }
 
 /** Folders given by a user are searched as Node would; files are taken as they are. */
-export async function expandFolders(root: string, paths: readonly string[], options: Extensions): Promise<string[]> {
+export async function expandFolders(
+  root: string,
+  paths: readonly string[],
+  options: Extensions,
+): Promise<string[]> {
   const files: string[] = [];
   for (const path of paths) {
-    if (await exists(join(root, path))) files.push(...(await filesOfTarget(root, { text: path, quoted: true }, options)));
+    if (await exists(join(root, path)))
+      files.push(...(await filesOfTarget(root, { text: path, quoted: true }, options)));
   }
   return [...new Set(files)];
 }

@@ -38,7 +38,10 @@ interface Folding {
   report: NodeTestReport;
 }
 
-export function foldNodeTest(records: readonly JsonRecord[], options: { root: string; why: string }): NodeTestReport {
+export function foldNodeTest(
+  records: readonly JsonRecord[],
+  options: { root: string; why: string },
+): NodeTestReport {
   const folding: Folding = {
     root: options.root,
     files: [],
@@ -156,7 +159,10 @@ function oneCase(each: JsonRecord, id: { file: string; name: string }): CaseResu
 
 /** Skipped and todo tests are not counted as passed or failed, however they end. */
 function asideReason(each: JsonRecord): string | null {
-  for (const [key, word] of [["skip", "SKIP"], ["todo", "TODO"]] as const) {
+  for (const [key, word] of [
+    ["skip", "SKIP"],
+    ["todo", "TODO"],
+  ] as const) {
     const reason = each[key];
     if (typeof reason === "string") return reason === "true" || reason === "" ? word : `${word}: ${reason}`;
   }
@@ -170,13 +176,23 @@ function wholeFile(folding: Folding, each: JsonRecord, file: string): void {
   };
   const durationMs = numeric(each["duration_ms"]);
   if (each["outcome"] !== "failed") {
-    folding.report.cases.push(caseResult({ file, name: FILE_CASE, outcome: "passed", durationMs, ...output }));
+    folding.report.cases.push(
+      caseResult({ file, name: FILE_CASE, outcome: "passed", durationMs, ...output }),
+    );
     return;
   }
   const message = fileMessage(each, output.stderr ?? "");
   const detail = output.stderr ?? text(each["detail"]);
   folding.report.cases.push(
-    caseResult({ file, name: FILE_CASE, outcome: "error", durationMs, message, detail, stdout: output.stdout }),
+    caseResult({
+      file,
+      name: FILE_CASE,
+      outcome: "error",
+      durationMs,
+      message,
+      detail,
+      stdout: output.stdout,
+    }),
   );
   folding.report.problems.push({ file, message });
 }

@@ -17,7 +17,8 @@ afterEach(async () => {
 });
 
 const MIXED = {
-  "helper.mjs": 'import test from "node:test";\nexport function shared() { test("shared case", () => {}); }\n',
+  "helper.mjs":
+    'import test from "node:test";\nexport function shared() { test("shared case", () => {}); }\n',
   "test/a.test.mjs": `
 import test, { describe, it, before } from "node:test";
 import assert from "node:assert";
@@ -41,7 +42,8 @@ test("slow", { timeout: 20 }, () => new Promise((resolve) => setTimeout(resolve,
 `,
   "test/b.test.mjs": "this is a syntax error(\n",
   "test/c.test.mjs": 'import { shared } from "../helper.mjs";\nshared();\n',
-  "test/d.test.mjs": 'import test from "node:test";\ntest("exits", () => { process.exit(3); });\ntest("never", () => {});\n',
+  "test/d.test.mjs":
+    'import test from "node:test";\ntest("exits", () => { process.exit(3); });\ntest("never", () => {});\n',
   "test/empty.mjs": "",
   "src/one.js": "",
   "src/one.test.cjs": 'require("node:test")("twice", () => {}); require("node:test")("twice", () => {});\n',
@@ -50,7 +52,10 @@ test("slow", { timeout: 20 }, () => new Promise((resolve) => setTimeout(resolve,
 
 /** The runner's own totals, e.g. {tests: 3, pass: 2, …}. */
 async function ownCounts(root: string): Promise<Record<string, number>> {
-  const { stdout } = await execute(["node", "--test", "--test-reporter=tap"], { cwd: root, timeout_ms: 60_000 });
+  const { stdout } = await execute(["node", "--test", "--test-reporter=tap"], {
+    cwd: root,
+    timeout_ms: 60_000,
+  });
   const counts: Record<string, number> = {};
   for (const [, word, number] of stdout.matchAll(/^# (tests|pass|fail|cancelled|skipped|todo) (\d+)$/gm)) {
     counts[word ?? ""] = Number(number);
@@ -75,12 +80,16 @@ test("finds the files that node --test runs and counts as it counts", { timeout:
   // Suites are not counted by the runner; the two that broke themselves are cases here.
   const suites = ["badhook", "badbody"];
   const counted = cases.filter((each) => !suites.includes(each.name));
-  const number = (outcome: CaseResult["outcome"]): number => counted.filter((each) => each.outcome === outcome).length;
+  const number = (outcome: CaseResult["outcome"]): number =>
+    counted.filter((each) => each.outcome === outcome).length;
   expect(counted.length).toBe(own["tests"]);
   expect(number("passed")).toBe(own["pass"]);
   expect(number("skipped")).toBe((own["skipped"] ?? 0) + (own["todo"] ?? 0));
   expect(number("failed") + number("error")).toBe((own["fail"] ?? 0) + (own["cancelled"] ?? 0));
-  expect(cases.filter((each) => suites.includes(each.name)).map((each) => each.outcome)).toEqual(["error", "error"]);
+  expect(cases.filter((each) => suites.includes(each.name)).map((each) => each.outcome)).toEqual([
+    "error",
+    "error",
+  ]);
   expect(problems.map((problem) => problem.file).sort()).toEqual(["test/b.test.mjs", "test/d.test.mjs"]);
   const lines = outcomes(cases);
   // Written in a helper, run by two files.
@@ -93,9 +102,16 @@ test("finds the files that node --test runs and counts as it counts", { timeout:
   expect(failing?.message).toBe("one is not two");
   expect(failing?.detail).toContain("a.test.mjs:8");
   expect(cases.find((each) => each.name === "group > skr")?.message).toBe("SKIP: not here");
-  expect(cases.find((each) => each.name === "group > tdf")).toMatchObject({ outcome: "skipped", expected_failure: true });
+  expect(cases.find((each) => each.name === "group > tdf")).toMatchObject({
+    outcome: "skipped",
+    expected_failure: true,
+  });
   const broken = cases.find((each) => each.file === "test/b.test.mjs");
-  expect(broken).toMatchObject({ name: "(file)", outcome: "error", message: expect.stringContaining("SyntaxError") });
+  expect(broken).toMatchObject({
+    name: "(file)",
+    outcome: "error",
+    message: expect.stringContaining("SyntaxError"),
+  });
 });
 
 test("runs with the flags, environment and files of the project's own script", async () => {
@@ -122,7 +138,8 @@ test("sees nothing of ours", () => { assert.doesNotMatch(process.execArgv.join("
 
 test("a run cut off by its time limit names the file and the case that were running", async () => {
   const root = await suite({
-    "a.test.mjs": 'import test from "node:test";\ntest("ok", () => {});\ntest("hangs", () => new Promise((r) => setTimeout(r, 4000)));\n',
+    "a.test.mjs":
+      'import test from "node:test";\ntest("ok", () => {});\ntest("hangs", () => new Promise((r) => setTimeout(r, 4000)));\n',
   });
   const { cases } = await realRun(nodeTestAdapter, { root, files: ["a.test.mjs"], timeout_ms: 1500 });
   const last = cases.at(-1);

@@ -39,7 +39,9 @@ interface Version {
 }
 
 async function nodeVersion(root: string, run: RunProcess): Promise<Version | null> {
-  const asked = await run(["node", "--version"], { cwd: root, timeout_ms: VERSION_TIMEOUT_MS }).catch(() => null);
+  const asked = await run(["node", "--version"], { cwd: root, timeout_ms: VERSION_TIMEOUT_MS }).catch(
+    () => null,
+  );
   const match = /^v(\d+)\.(\d+)\.\S+/.exec(asked?.stdout ?? "");
   return match ? { text: match[0], major: Number(match[1]), minor: Number(match[2]) } : null;
 }

@@ -31,8 +31,18 @@ async function expandOne(root: string, pattern: string): Promise<string[]> {
   return globFiles(root, [pattern]);
 }
 
-export async function globFiles(root: string, patterns: string[], ignore: string[] = NEVER_SEARCHED): Promise<string[]> {
-  const found = await glob(patterns, { cwd: root, ignore, dot: true, onlyFiles: true, expandDirectories: false });
+export async function globFiles(
+  root: string,
+  patterns: string[],
+  ignore: string[] = NEVER_SEARCHED,
+): Promise<string[]> {
+  const found = await glob(patterns, {
+    cwd: root,
+    ignore,
+    dot: true,
+    onlyFiles: true,
+    expandDirectories: false,
+  });
   return found.map((path) => relativePosix(root, path)).sort();
 }
 

@@ -32,10 +32,12 @@ export async function pinnedConfig(root: string, files: readonly string[]): Prom
   if (config === null || files.length === 0) return [];
   const folders = new Set<string>();
   for (const file of files) {
-    for (let folder = dirname(file); folder !== "." && folder !== "/"; folder = dirname(folder)) folders.add(folder);
+    for (let folder = dirname(file); folder !== "." && folder !== "/"; folder = dirname(folder))
+      folders.add(folder);
   }
   for (const folder of folders) {
-    if (!folder.startsWith("..") && (await pytestConfigIn(join(root, folder)))) return ["-c", config, "--rootdir=."];
+    if (!folder.startsWith("..") && (await pytestConfigIn(join(root, folder))))
+      return ["-c", config, "--rootdir=."];
   }
   return [];
 }

@@ -107,7 +107,9 @@ async function minorVersion(folder: string, config: Map<string, string>): Promis
   const said = /^(\d+\.\d+)/.exec(config.get("version") ?? config.get("version_info") ?? "")?.[1];
   if (said !== undefined) return said;
   const libs = await readdir(join(folder, "lib")).catch(() => [] as string[]);
-  return libs.map((name) => /^python(\d+\.\d+)$/.exec(name)?.[1]).find((minor) => minor !== undefined) ?? null;
+  return (
+    libs.map((name) => /^python(\d+\.\d+)$/.exec(name)?.[1]).find((minor) => minor !== undefined) ?? null
+  );
 }
 
 async function baseInterpreter(home: string | undefined, minor: string): Promise<string | null> {
@@ -135,7 +137,10 @@ async function pythonsOnPath(): Promise<string[]> {
   return found;
 }
 
-async function pytestVersion(python: string, where: { root: string; run: RunProcess }): Promise<string | null> {
+async function pytestVersion(
+  python: string,
+  where: { root: string; run: RunProcess },
+): Promise<string | null> {
   const argv = [python, "-m", "pytest", "--version"];
   try {
     const asked = await where.run(argv, { cwd: where.root, timeout_ms: ASK_TIMEOUT_MS });

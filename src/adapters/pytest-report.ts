@@ -230,7 +230,8 @@ export function filesOf(report: PytestReport): { path: string; cases: string[] }
     files.set(item.file, cases);
   }
   // A module that skips itself or does not load has no items, yet pytest counts it when it runs.
-  for (const whole of report.cases) if (whole.file !== "" && !files.has(whole.file)) files.set(whole.file, []);
+  for (const whole of report.cases)
+    if (whole.file !== "" && !files.has(whole.file)) files.set(whole.file, []);
   return [...files].map(([path, cases]) => ({ path, cases }));
 }
 

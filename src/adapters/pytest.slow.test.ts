@@ -28,15 +28,19 @@ async function ownCounts(root: string, args: string[]): Promise<Record<string, n
   });
   const last = stdout.trim().split("\n").at(-1) ?? "";
   const counts: Record<string, number> = {};
-  for (const [, number, word] of last.matchAll(/(\d+) (passed|failed|skipped|errors?|xfailed|xpassed|deselected)/g)) {
+  for (const [, number, word] of last.matchAll(
+    /(\d+) (passed|failed|skipped|errors?|xfailed|xpassed|deselected)/g,
+  )) {
     counts[(word ?? "").replace("errors", "error")] = Number(number);
   }
   return counts;
 }
 
 const MIXED = {
-  "pytest.ini": "[pytest]\ntestpaths = tests\npython_files = test_*.py check_*.py\naddopts = -m 'not off'\nmarkers = off\n",
-  "tests/conftest.py": "import pytest\n@pytest.fixture\ndef broken():\n    raise RuntimeError('fixture broke')\n",
+  "pytest.ini":
+    "[pytest]\ntestpaths = tests\npython_files = test_*.py check_*.py\naddopts = -m 'not off'\nmarkers = off\n",
+  "tests/conftest.py":
+    "import pytest\n@pytest.fixture\ndef broken():\n    raise RuntimeError('fixture broke')\n",
   "tests/test_all.py": `
 import sys, unittest, pytest
 def test_pass(): print("out"); print("err", file=sys.stderr)
@@ -68,7 +72,8 @@ class Old(unittest.TestCase):
 `,
   "tests/check_more.py": "def test_more(): pass\n",
   "tests/test_broken.py": "import nothing_of_this_name\n",
-  "tests/test_skipped_module.py": "import pytest\npytest.skip('no such thing here', allow_module_level=True)\n",
+  "tests/test_skipped_module.py":
+    "import pytest\npytest.skip('no such thing here', allow_module_level=True)\n",
   "other/test_outside.py": "def test_outside(): assert False\n",
 };
 
@@ -82,7 +87,9 @@ describe.skipIf(python === "")("pytest adapter, with a real pytest (skipped wher
       "tests/test_broken.py",
       "tests/test_skipped_module.py",
     ]);
-    expect(found.files.find((file) => file.path === "tests/test_all.py")?.cases).toContain("test_param[1-x::y]");
+    expect(found.files.find((file) => file.path === "tests/test_all.py")?.cases).toContain(
+      "test_param[1-x::y]",
+    );
     expect(found.files.flatMap((file) => file.cases ?? [])).not.toContain("test_off");
     expect(found.problems).toEqual([
       { file: "tests/test_broken.py", message: expect.stringContaining("nothing_of_this_name") },
@@ -114,7 +121,10 @@ describe.skipIf(python === "")("pytest adapter, with a real pytest (skipped wher
     expect(byName.get("test_skip")?.message).toContain("not today");
     expect(byName.get("test_xfail")).toMatchObject({ outcome: "skipped", expected_failure: true });
     expect(byName.get("test_xstrict")).toMatchObject({ outcome: "failed" });
-    expect(byName.get("test_setup")).toMatchObject({ outcome: "error", message: expect.stringMatching(/^setup: /) });
+    expect(byName.get("test_setup")).toMatchObject({
+      outcome: "error",
+      message: expect.stringMatching(/^setup: /),
+    });
     expect(byName.get("test_teardown")).toMatchObject({ outcome: "error" });
     expect(byName.get("test_param[1-x::y]")).toMatchObject({ outcome: "passed", parameters: "1-x::y" });
     expect(byName.get("TestGroup::test_in")).toMatchObject({ file: "tests/test_all.py", outcome: "passed" });
@@ -141,7 +151,11 @@ describe.skipIf(python === "")("pytest adapter, with a real pytest (skipped wher
 
   test("an option pytest does not know is an error of each file asked", async () => {
     const root = await suite({ "test_a.py": "def test_a(): pass\n" });
-    const { cases } = await realRun(pytestAdapter, { root, files: ["test_a.py"], args: ["--no-such-option"] });
+    const { cases } = await realRun(pytestAdapter, {
+      root,
+      files: ["test_a.py"],
+      args: ["--no-such-option"],
+    });
     expect(outcomes(cases)).toEqual(["test_a.py::(file) error"]);
     expect(cases[0]?.detail).toContain("--no-such-option");
   });
@@ -193,10 +207,13 @@ def test_env(request):
       timeout_ms: 60_000,
     });
     expect(made.exit.code, made.stderr).toBe(0);
-    const asked = await run([join(venv, "bin", "python"), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], {
-      cwd: root,
-      timeout_ms: 60_000,
-    });
+    const asked = await run(
+      [join(venv, "bin", "python"), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+      {
+        cwd: root,
+        timeout_ms: 60_000,
+      },
+    );
     await mkdir(asked.stdout.trim(), { recursive: true });
     await writeFile(join(asked.stdout.trim(), "only_in_venv.py"), "");
     for (const name of ["python", "python3"]) await rm(join(venv, "bin", name));

@@ -9,7 +9,14 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Adapter, CommandOptions, DiscoverOptions, Discovery, ParseOptions, SuiteResult } from "./adapter.ts";
+import type {
+  Adapter,
+  CommandOptions,
+  DiscoverOptions,
+  Discovery,
+  ParseOptions,
+  SuiteResult,
+} from "./adapter.ts";
 import { blameExit, describeExit, firstLines, nothingLeft, problemCase, tailOf } from "./bounds.ts";
 import { readJsonLines } from "./json-lines.ts";
 import { readPackage } from "./package-json.ts";
@@ -51,7 +58,10 @@ function noPython(tried: readonly string[]): string {
   return `no Python with pytest found${list}; make a .venv in the suite with pytest in it, or install pytest`;
 }
 
-async function collect(options: DiscoverOptions, asked: { python: Python; paths: string[] }): Promise<Discovery> {
+async function collect(
+  options: DiscoverOptions,
+  asked: { python: Python; paths: string[] },
+): Promise<Discovery> {
   const folder = await mkdtemp(join(tmpdir(), "testyard-collect-"));
   try {
     const argv = await pytestArgv(options, { python: asked.python.path, folder, files: asked.paths });
@@ -64,7 +74,10 @@ async function collect(options: DiscoverOptions, asked: { python: Python; paths:
     const report = foldPytest([...records, { kind: "finish", status: ended.code }], "collection ended");
     const problems = report.internal ? [{ file: "", message: firstLines(report.internal) }] : report.problems;
     if (problems.length === 0 && !(isStart(records) && [0, NO_TESTS_COLLECTED].includes(ended.code ?? -1))) {
-      problems.push({ file: "", message: `pytest --collect-only exited with ${ended.code}: ${lastLines(output)}` });
+      problems.push({
+        file: "",
+        message: `pytest --collect-only exited with ${ended.code}: ${lastLines(output)}`,
+      });
     }
     return { files: filesOf(report), problems };
   } finally {
@@ -92,7 +105,9 @@ async function pytestArgv(
   ];
 }
 
-async function command(options: CommandOptions): Promise<{ argv: string[]; env: Record<string, string>; cwd: string }> {
+async function command(
+  options: CommandOptions,
+): Promise<{ argv: string[]; env: Record<string, string>; cwd: string }> {
   const { python } = await findPython(options.root, options.run);
   // Without any pytest the run fails with Python's own words, which the parser then hands on.
   const where = { python: python?.path ?? "python3", folder: options.resultDir, files: options.files };
@@ -104,8 +119,10 @@ async function parse(options: ParseOptions): Promise<SuiteResult> {
   if (records === null || !isStart(records)) return nothingLeft(options, "pytest did not start");
   const report = foldPytest(records, describeExit(options.exit));
   const result = { cases: report.cases, problems: report.problems };
-  if (report.internal !== null) addProblem(result, { message: "pytest failed inside", detail: report.internal });
-  if (report.status === null && result.cases.length === 0) return nothingLeft(options, "pytest collected nothing");
+  if (report.internal !== null)
+    addProblem(result, { message: "pytest failed inside", detail: report.internal });
+  if (report.status === null && result.cases.length === 0)
+    return nothingLeft(options, "pytest collected nothing");
   return isEmptyRun(report, options) ? result : blameExit(result, options);
 }
 

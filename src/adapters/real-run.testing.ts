@@ -30,7 +30,8 @@ interface Ended {
 /** The environment without what this test run itself added to it. */
 export function cleanEnv(extra: Record<string, string> = {}): Record<string, string | undefined> {
   const env: Record<string, string | undefined> = { ...process.env, ...extra };
-  for (const name of Object.keys(env)) if (/^(VITEST|NODE_TEST|TEST$|NODE_ENV$|DEV$|PROD$|SSR$|MODE$|BASE_URL$)/.test(name)) delete env[name];
+  for (const name of Object.keys(env))
+    if (/^(VITEST|NODE_TEST|TEST$|NODE_ENV$|DEV$|PROD$|SSR$|MODE$|BASE_URL$)/.test(name)) delete env[name];
   return env;
 }
 
@@ -40,7 +41,11 @@ export function execute(
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const [command = "", ...args] = argv;
-    const child = spawn(command, args, { cwd: options.cwd, env: cleanEnv(options.env), stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: cleanEnv(options.env),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const ended = { stdout: "", stderr: "", timedOut: false };
     const timer = setTimeout(() => {
       ended.timedOut = true;
@@ -69,7 +74,13 @@ export interface RealRun extends SuiteResult {
 
 export async function realRun(
   adapter: Adapter,
-  options: { root: string; files: string[]; args?: string[]; env?: Record<string, string>; timeout_ms?: number },
+  options: {
+    root: string;
+    files: string[];
+    args?: string[];
+    env?: Record<string, string>;
+    timeout_ms?: number;
+  },
 ): Promise<RealRun> {
   const resultDir = await mkdtemp(join(tmpdir(), "testyard-result-"));
   try {

@@ -45,7 +45,13 @@ export function foldVitest(records: readonly JsonRecord[], options: VitestFoldOp
     strangersFailed: false,
     seen: new Set(),
   };
-  const folding: Folding = { options, asked: new Set(options.files), running: new Map(), open: new Set(), report };
+  const folding: Folding = {
+    options,
+    asked: new Set(options.files),
+    running: new Map(),
+    open: new Set(),
+    report,
+  };
   for (const each of records) foldRecord(folding, each);
   if (!report.finished) nameUnfinished(folding);
   return report;
@@ -111,7 +117,12 @@ function oneCase(each: JsonRecord, file: string): CaseResult {
 }
 
 function abandoned(each: JsonRecord, file: string): CaseResult {
-  return caseResult({ file, name: text(each["name"]), outcome: "error", message: "vitest never finished this case" });
+  return caseResult({
+    file,
+    name: text(each["name"]),
+    outcome: "error",
+    message: "vitest never finished this case",
+  });
 }
 
 interface ErrorText {
@@ -125,8 +136,13 @@ function errorText(value: unknown): ErrorText {
   if (first === undefined) return { message: "", detail: "" };
   const name = text(first["name"]);
   const plain = name === "" || name === "AssertionError" || name === "Error";
-  const details = errors.map((error) => [text(error["stack"]) || text(error["message"]), text(error["diff"])].join("\n"));
-  return { message: `${plain ? "" : `${name}: `}${text(first["message"])}`, detail: details.join("\n").trim() };
+  const details = errors.map((error) =>
+    [text(error["stack"]) || text(error["message"]), text(error["diff"])].join("\n"),
+  );
+  return {
+    message: `${plain ? "" : `${name}: `}${text(first["message"])}`,
+    detail: details.join("\n").trim(),
+  };
 }
 
 function suiteError(each: JsonRecord, file: string): CaseResult {
@@ -162,7 +178,9 @@ function finish(folding: Folding, each: JsonRecord): void {
 function nameUnfinished(folding: Folding): void {
   const { why } = folding.options;
   for (const { file, name } of folding.running.values()) {
-    folding.report.cases.push(caseResult({ file, name, outcome: "error", message: `${why} while this case was running` }));
+    folding.report.cases.push(
+      caseResult({ file, name, outcome: "error", message: `${why} while this case was running` }),
+    );
   }
   for (const file of folding.open) {
     folding.report.seen.add(file);

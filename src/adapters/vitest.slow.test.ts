@@ -23,7 +23,8 @@ afterEach(async () => {
 });
 
 const MIXED = {
-  "vitest.config.mjs": "export default { test: { include: ['**/*.test.ts', '**/*.check.ts'], exclude: ['old/**', '**/node_modules/**'] } };\n",
+  "vitest.config.mjs":
+    "export default { test: { include: ['**/*.test.ts', '**/*.check.ts'], exclude: ['old/**', '**/node_modules/**'] } };\n",
   "a.test.ts": `
 import { beforeAll, describe, expect, test } from "vitest";
 test("one", () => { console.log("printed"); console.error("shouted"); });
@@ -68,7 +69,8 @@ test("lists what vitest lists and counts what vitest counts", { timeout: 60_000 
   const own = await ownReport(root);
   const { cases, problems } = await realRun(vitestAdapter, { root, files });
   const real = cases.filter((each) => each.outcome !== "error");
-  const number = (outcome: CaseResult["outcome"]): number => real.filter((each) => each.outcome === outcome).length;
+  const number = (outcome: CaseResult["outcome"]): number =>
+    real.filter((each) => each.outcome === outcome).length;
   expect(real).toHaveLength(own.numTotalTests);
   expect(number("passed")).toBe(own.numPassedTests);
   expect(number("failed")).toBe(own.numFailedTests);
@@ -82,7 +84,10 @@ test("lists what vitest lists and counts what vitest counts", { timeout: 60_000 
   const named = (name: string): CaseResult | undefined => cases.find((each) => each.name === name);
   expect(outcomes(cases).filter((line) => line === "a.test.ts::one passed")).toHaveLength(2);
   expect(named("one")).toMatchObject({ stdout: "printed\n", stderr: "shouted\n" });
-  expect(named("each 2")).toMatchObject({ outcome: "failed", message: expect.stringContaining("two is wrong") });
+  expect(named("each 2")).toMatchObject({
+    outcome: "failed",
+    message: expect.stringContaining("two is wrong"),
+  });
   expect(named("each 2")?.detail).toContain("a.test.ts:5");
   expect(named("second try")).toMatchObject({ outcome: "passed", retries: 1 });
   expect(named("fails as it should")).toMatchObject({ outcome: "passed", expected_failure: true });
@@ -92,7 +97,8 @@ test("lists what vitest lists and counts what vitest counts", { timeout: 60_000 
 test("counts only the file asked for when its name is part of another's", async () => {
   const root = await suite({
     "a.test.ts": 'import { test } from "vitest";\ntest("top", () => {});\n',
-    "sub/a.test.ts": 'import { test } from "vitest";\ntest("in sub", () => { throw new Error("other task"); });\n',
+    "sub/a.test.ts":
+      'import { test } from "vitest";\ntest("in sub", () => { throw new Error("other task"); });\n',
   });
   const { cases } = await realRun(vitestAdapter, { root, files: ["a.test.ts"] });
   expect(outcomes(cases)).toEqual(["a.test.ts::top passed"]);
@@ -100,7 +106,8 @@ test("counts only the file asked for when its name is part of another's", async 
 
 test("an unhandled error fails the run although every case passed", async () => {
   const root = await suite({
-    "a.test.ts": 'import { test } from "vitest";\ntest("fine", async () => { Promise.reject(new Error("nobody waits")); await new Promise((r) => setTimeout(r, 50)); });\n',
+    "a.test.ts":
+      'import { test } from "vitest";\ntest("fine", async () => { Promise.reject(new Error("nobody waits")); await new Promise((r) => setTimeout(r, 50)); });\n',
   });
   const { cases, exit } = await realRun(vitestAdapter, { root, files: ["a.test.ts"] });
   expect(exit.code).toBe(1);
@@ -110,7 +117,8 @@ test("an unhandled error fails the run although every case passed", async () => 
 
 test("projects give the same file once each, told apart by their name", async () => {
   const root = await suite({
-    "vitest.config.mjs": "export default { test: { projects: [{ test: { name: 'x' } }, { test: { name: 'y' } }] } };\n",
+    "vitest.config.mjs":
+      "export default { test: { projects: [{ test: { name: 'x' } }, { test: { name: 'y' } }] } };\n",
     "a.test.ts": 'import { test } from "vitest";\ntest("both", () => {});\n',
   });
   const found = await vitestAdapter.discover({ root, run });
@@ -121,7 +129,8 @@ test("projects give the same file once each, told apart by their name", async ()
 
 test("a test process that dies is an error of its cases and its file", async () => {
   const root = await suite({
-    "a.test.ts": 'import { test } from "vitest";\ntest("ok", () => {});\ntest("dies", () => { process.kill(process.pid, "SIGKILL"); });\n',
+    "a.test.ts":
+      'import { test } from "vitest";\ntest("ok", () => {});\ntest("dies", () => { process.kill(process.pid, "SIGKILL"); });\n',
     "b.test.ts": 'process.kill(process.pid, "SIGKILL");\n',
     "c.test.ts": 'import { test } from "vitest";\ntest("lives", () => {});\n',
   });

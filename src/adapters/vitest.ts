@@ -13,7 +13,15 @@ import type {
   SuiteResult,
   TestCommand,
 } from "./adapter.ts";
-import { blameExit, describeExit, firstLines, nothingLeft, problemCase, relativePosix, tailOf } from "./bounds.ts";
+import {
+  blameExit,
+  describeExit,
+  firstLines,
+  nothingLeft,
+  problemCase,
+  relativePosix,
+  tailOf,
+} from "./bounds.ts";
 import { list, readJsonLines, record, text } from "./json-lines.ts";
 import { readPackage } from "./package-json.ts";
 import { expandPatterns, globFiles, NEVER_SEARCHED } from "./patterns.ts";
@@ -35,7 +43,9 @@ async function detect(root: string): Promise<{ evidence: string } | null> {
   const facts = await readPackage(root);
   const dependency = facts?.dependencies.get("vitest");
   if (dependency !== undefined) return { evidence: `package.json ${dependency}` };
-  const script = Object.entries(facts?.scripts ?? {}).find(([, line]) => /(?:^|[\s/])vitest(?:\s|$)/.test(line));
+  const script = Object.entries(facts?.scripts ?? {}).find(([, line]) =>
+    /(?:^|[\s/])vitest(?:\s|$)/.test(line),
+  );
   return script === undefined ? null : { evidence: `package.json scripts.${script[0]}` };
 }
 
@@ -129,7 +139,9 @@ function addMissing(result: SuiteResult, from: { report: VitestReport; parse: Pa
   if (options.exit.code === 0 || (report.finished && report.bail)) return;
   for (const file of options.files) {
     if (report.seen.has(file)) continue;
-    const why = report.finished ? "vitest did not run this file" : `${describeExit(options.exit)} before this file ran`;
+    const why = report.finished
+      ? "vitest did not run this file"
+      : `${describeExit(options.exit)} before this file ran`;
     const problem = { file, message: why };
     result.problems.push(problem);
     result.cases.push(problemCase(problem, tailOf(options.logTail)));

@@ -1,0 +1,54 @@
+/** Test frameworks, each behind the same three questions: which files, which command, what came out. */
+import type { Adapter } from "./adapter.ts";
+import { commandAdapter } from "./command.ts";
+import { junitAdapter } from "./junit.ts";
+import { nodeTestAdapter } from "./node-test.ts";
+import { pytestAdapter } from "./pytest.ts";
+import { tapAdapter } from "./tap.ts";
+import { vitestAdapter } from "./vitest.ts";
+
+export type {
+  Adapter,
+  AdapterName,
+  CaseOutcome,
+  CaseResult,
+  CommandOptions,
+  DiscoveredFile,
+  Discovery,
+  DiscoverOptions,
+  ParseOptions,
+  ProcessExit,
+  RunProcess,
+  SuiteProblem,
+  SuiteResult,
+  TestCommand,
+} from "./adapter.ts";
+export { FILE_CASE, RUN_CASE, STDOUT_FILE } from "./adapter.ts";
+export { NoCommand } from "./given-command.ts";
+
+const ALL: readonly Adapter[] = [
+  pytestAdapter,
+  nodeTestAdapter,
+  vitestAdapter,
+  junitAdapter,
+  tapAdapter,
+  commandAdapter,
+];
+
+export function adapters(): Adapter[] {
+  return [...ALL];
+}
+
+export function adapterByName(name: string): Adapter | undefined {
+  return ALL.find((adapter) => adapter.name === name);
+}
+
+/** Every framework the suite root shows signs of; several are possible, none is too. */
+export async function detectAdapters(root: string): Promise<{ adapter: Adapter; evidence: string }[]> {
+  const found: { adapter: Adapter; evidence: string }[] = [];
+  for (const adapter of ALL) {
+    const detected = await adapter.detect(root);
+    if (detected !== null) found.push({ adapter, evidence: detected.evidence });
+  }
+  return found;
+}
