@@ -1,0 +1,65 @@
+/**
+ * What a report is made of: what was asked, what happened, and what each attempt's document said. Only types;
+ * whoever follows a run fills them in.
+ */
+import type { AttemptOutcome, TaskState } from "../core/index.ts";
+
+export type CaseOutcome = "passed" | "failed" | "skipped" | "error";
+
+/** A case as a result document holds it. */
+export interface CaseFacts {
+  test_id: string;
+  file: string;
+  name: string;
+  parameters?: string | undefined;
+  outcome: CaseOutcome;
+  duration_ms: number;
+  message?: string | undefined;
+  detail?: string | undefined;
+  stdout?: string | undefined;
+  stderr?: string | undefined;
+  retries?: number | undefined;
+  expected_failure?: boolean | undefined;
+}
+
+export interface AttemptFacts {
+  attempt: number;
+  worker_id: string;
+  outcome: AttemptOutcome | "lost";
+  /** Milliseconds since 1970 at which its end was recorded. */
+  ended_at: number;
+  duration_ms: number;
+  error: { code: string; message: string } | null;
+  /** null: it left no document, as a plain command does. */
+  cases: readonly CaseFacts[] | null;
+  log_bytes: number;
+}
+
+export interface TaskFacts {
+  task_id: string;
+  name: string;
+  /** null for a plain command. */
+  framework: string | null;
+  /** Folder of the suite relative to the workspace, "." for its root. */
+  suite: string;
+  state: TaskState;
+  reason: string | null;
+  attempts: readonly AttemptFacts[];
+}
+
+/** A file that could not even be collected. */
+export interface ProblemFacts {
+  framework: string;
+  suite: string;
+  file: string;
+  message: string;
+}
+
+export interface RunFacts {
+  run: { run_id: string; name: string; project: string; url: string | null };
+  started_at: number;
+  ended_at: number;
+  environment: Readonly<Record<string, string>>;
+  tasks: readonly TaskFacts[];
+  problems: readonly ProblemFacts[];
+}

@@ -1,0 +1,47 @@
+import { expect, it } from "vitest";
+import { buildReport } from "./build.ts";
+import { renderSummary } from "./summary.ts";
+import { aCase, anAttempt, aRun, aTask } from "./reports.testing.ts";
+
+const failing = aTask({
+  task_id: "T7",
+  state: "failed",
+  attempts: [
+    anAttempt({
+      outcome: "failed",
+      cases: [
+        aCase("fine", "passed"),
+        aCase("bad \u001b]0;evil\u0007name", "failed", {
+          message: "assert 3 == 4",
+          detail: "Traceback\n  assert 3 == 4",
+        }),
+      ],
+    }),
+  ],
+});
+
+it("puts failures first, with message, place and the command that shows more", () => {
+  const report = buildReport(
+    aRun([aTask({ attempts: [anAttempt({ cases: [aCase("ok", "passed")] })] }), failing]),
+  );
+  const text = renderSummary(report, {
+    logCommand: (id, attempt) => `testyard logs ${id} --attempt ${attempt}`,
+  });
+  const lines = text.split("\n");
+  expect(lines[0]).toBe("FAILED  test_a.py > bad name  pytest · w1");
+  expect(text).toContain("assert 3 == 4");
+  expect(text).toContain("whole log: testyard logs T7 --attempt 1");
+  expect(text.trimEnd().split("\n").at(-1)).toBe("FAILED  2 passed, 1 failed in 2.5 s on 1 worker");
+});
+
+it("writes no escape character without a paint", () => {
+  expect(renderSummary(buildReport(aRun([failing])))).not.toMatch(/\u001b/);
+});
+
+it("says how many failures it leaves to the reports", () => {
+  const cases = Array.from({ length: 25 }, (_, i) => aCase(`case ${i}`, "failed"));
+  const report = buildReport(
+    aRun([aTask({ state: "failed", attempts: [anAttempt({ outcome: "failed", cases })] })]),
+  );
+  expect(renderSummary(report)).toContain("… and 5 more failures");
+});

@@ -1,0 +1,137 @@
+/**
+ * The end of a run on a terminal: failures first, each with its message and where to look next, then what else
+ * deserves a look, then one table and one line. Passing tests are numbers.
+ */
+import { isFailure } from "./cases.ts";
+import type { CaseReport, RunReport } from "./model.ts";
+import { oneLine, terminalLines } from "./text.ts";
+
+export type Paint = (style: "red" | "green" | "yellow" | "dim" | "bold", text: string) => string;
+
+export const plainPaint: Paint = (_style, text) => text;
+
+export interface SummaryOptions {
+  paint?: Paint;
+  /** The command that shows the log of a task, when there is one to ask. */
+  logCommand?: (taskId: string, attempt: number) => string;
+}
+
+const FAILURES_SHOWN = 20;
+const DETAIL_LINES = 15;
+const FLAKY_SHOWN = 10;
+
+export function renderSummary(report: RunReport, options: SummaryOptions = {}): string {
+  const paint = options.paint ?? plainPaint;
+  const failures = report.cases.filter((it) => isFailure(it.outcome));
+  const shown = failures.slice(0, FAILURES_SHOWN);
+  const lines = [
+    ...shown.flatMap((it) => failureLines(it, { ...options, paint })),
+    ...more(failures.length - shown.length, "failures", paint),
+    ...flakyLines(report, paint),
+    ...table(report, paint),
+    "",
+    lastLine(report, paint),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function failureLines(it: CaseReport, options: SummaryOptions & { paint: Paint }): string[] {
+  const { paint, logCommand } = options;
+  const where = [it.framework, it.worker_id, it.attempt > 1 ? `attempt ${it.attempt}` : null];
+  const head = `${paint("red", it.outcome === "error" ? "ERROR" : "FAILED")}  ${titleOf(it)}`;
+  const body = detailOf(it).map((line) => `    ${line}`.trimEnd());
+  const ask = it.task_id === null ? undefined : logCommand?.(it.task_id, it.attempt);
+  return [
+    `${head}  ${paint("dim", where.filter((part) => part !== null).join(" · "))}`.trimEnd(),
+    ...body,
+    ...(ask === undefined || it.attempt === 0 ? [] : [paint("dim", `    whole log: ${ask}`)]),
+    "",
+  ];
+}
+
+function titleOf(it: CaseReport): string {
+  const path = it.suite === "." || it.file === "" ? it.file : `${it.suite}/${it.file}`;
+  return [oneLine(path), oneLine(it.name)].filter((part) => part !== "").join(" > ");
+}
+
+/** The message, then the end of the traceback: that is where frameworks put what matters. */
+function detailOf(it: CaseReport): string[] {
+  const message = terminalLines(it.message ?? "").filter((line) => line !== "");
+  const detail = terminalLines(it.detail ?? "");
+  const first = message.slice(0, DETAIL_LINES);
+  const isRepeated = detail.join("\n").includes(first.join("\n"));
+  const tail = detail.slice(-DETAIL_LINES);
+  while (tail.at(-1) === "") tail.pop();
+  if (tail.length === 0) return first;
+  return isRepeated ? tail : [...first, "", ...tail];
+}
+
+function flakyLines(report: RunReport, paint: Paint): string[] {
+  const flaky = report.cases.filter((it) => it.flaky);
+  if (flaky.length === 0) return [];
+  const lines = flaky
+    .slice(0, FLAKY_SHOWN)
+    .map(
+      (it) =>
+        `${paint("yellow", "FLAKY")}   ${titleOf(it)}  ${paint("dim", `passed in attempt ${it.attempt}`)}`,
+    );
+  return [...lines, ...more(flaky.length - lines.length, "flaky cases", paint), ""];
+}
+
+function more(count: number, what: string, paint: Paint): string[] {
+  return count > 0 ? [paint("dim", `… and ${count} more ${what}, all of them in the reports`), ""] : [];
+}
+
+const COLUMNS = ["suite", "cases", "passed", "failed", "skipped", "flaky", "time"] as const;
+
+function table(report: RunReport, paint: Paint): string[] {
+  const groups = new Map<string, CaseReport[]>();
+  for (const it of report.cases) {
+    const key = `${it.framework ?? "command"}  ${it.suite}`;
+    groups.set(key, [...(groups.get(key) ?? []), it]);
+  }
+  if (groups.size === 0) return [];
+  const rows = [[...COLUMNS], ...[...groups].map(([name, cases]) => row(name, cases))];
+  const widths = COLUMNS.map((_, i) => Math.max(...rows.map((cells) => (cells[i] ?? "").length)));
+  const aligned = rows.map((cells) =>
+    cells
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join("  "),
+  );
+  return aligned.map((line, i) => (i === 0 ? paint("dim", line) : line));
+}
+
+function row(name: string, cases: readonly CaseReport[]): string[] {
+  const number = (holds: (it: CaseReport) => boolean) => String(cases.filter(holds).length);
+  return [
+    oneLine(name.replaceAll("  ", " ")),
+    String(cases.length),
+    number((it) => it.outcome === "passed"),
+    number((it) => isFailure(it.outcome)),
+    number((it) => it.outcome === "skipped"),
+    number((it) => it.flaky),
+    `${(cases.reduce((sum, it) => sum + it.duration_ms, 0) / 1000).toFixed(1)} s`,
+  ];
+}
+
+function lastLine(report: RunReport, paint: Paint): string {
+  const { totals, verdict } = report;
+  const parts = [
+    `${totals.passed} passed`,
+    ...(totals.failed + totals.error > 0 ? [`${totals.failed + totals.error} failed`] : []),
+    ...(totals.skipped > 0 ? [`${totals.skipped} skipped`] : []),
+    ...(totals.flaky > 0 ? [`${totals.flaky} flaky`] : []),
+  ];
+  const where = report.workers.length === 1 ? "1 worker" : `${report.workers.length} workers`;
+  const end = `${parts.join(", ")} in ${(report.duration_ms / 1000).toFixed(1)} s on ${where}`;
+  switch (verdict.result) {
+    case "passed":
+      return `${paint("green", "PASSED")}  ${end}`;
+    case "failed":
+      return `${paint("red", "FAILED")}  ${end}`;
+    case "infrastructure":
+      return `${paint("red", "BROKEN")}  ${verdict.why}; ${end}`;
+    case "nothing_ran":
+      return `${paint("yellow", "NOTHING RAN")}  ${verdict.why}`;
+  }
+}
