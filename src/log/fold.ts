@@ -27,10 +27,10 @@ export function createChain(after: Tip, clusterId: string): Chain {
     },
     accept(stored) {
       const record = decodeRecord(stored);
-      checkFollows(record, tip);
       if (cluster !== "" && record.cluster_id !== cluster) {
         throw new LogForeign(record.position, cluster, record.cluster_id);
       }
+      checkFollows(record, tip);
       cluster = record.cluster_id;
       tip = { position: record.position, hash: stored.hash, epoch: record.epoch };
       return record;

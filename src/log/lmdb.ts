@@ -15,7 +15,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
-import { LogClosed, LogFailed, LogMissing, LogReadOnly } from "./errors.ts";
+import { DiskFull, LogClosed, LogFailed, LogMissing, LogReadOnly } from "./errors.ts";
 import type { AppendResult, EventLog, SealedRecord, StoredRecord, TailOptions, Tip } from "./event-log.ts";
 import { commitError } from "./lmdb-error.ts";
 import { checkFile, decodeStored, decodeTip, encodeRecord, encodeTip, TIP_KEY } from "./lmdb-file.ts";
@@ -102,7 +102,9 @@ class LmdbHandle implements LmdbLog {
     if (this.#setup.readOnly) throw new LogReadOnly();
     checkSize(record.bytes);
     const value = encodeRecord(record);
-    const verdict = await this.#transaction(() => this.#commit(record, value), record.position);
+    const verdict = await this.#transaction(() => this.#commit(record, value), record.position).catch(
+      (error: unknown) => this.#makeSureOfLoss(record, error),
+    );
     switch (verdict.kind) {
       case "accept":
         for (const tail of this.#tails) tail.wake();
@@ -112,6 +114,14 @@ class LmdbHandle implements LmdbLog {
       default:
         return verdict;
     }
+  }
+
+  /** A full disk is a promise that nothing was written. Held against what is there before it is given. */
+  #makeSureOfLoss(record: SealedRecord, error: unknown): never {
+    if (!(error instanceof DiskFull) || judge(this.#source, record).kind !== "won") throw error;
+    const failed = new LogFailed(`record ${record.position} is there although its commit failed`, error);
+    this.#fail(failed);
+    throw failed;
   }
 
   #commit(record: SealedRecord, value: Buffer): Verdict {
