@@ -4,6 +4,7 @@
  * Tests count flushes and inject ENOSPC or EIO here; everything else uses real files everywhere.
  * A failed flush is final: the kernel may drop the dirty pages and report success the next time.
  */
+import { statfsSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 
@@ -37,6 +38,13 @@ export function errnoOf(error: unknown): string | undefined {
 export function isNoRoom(error: unknown): boolean {
   const code = errnoOf(error);
   return code !== undefined && NO_ROOM.has(code);
+}
+
+const NEARLY_FULL_BYTES = 1024 * 1024;
+
+export function isNearlyFull(path: string): boolean {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize < NEARLY_FULL_BYTES;
 }
 
 /** A new name is durable only once its directory is. */

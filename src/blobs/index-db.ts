@@ -62,7 +62,7 @@ interface Session {
 }
 
 export class BlobIndex {
-  private readonly dir: string;
+  readonly dir: string;
   private readonly root: RootDatabase<Buffer, string>;
   private readonly blobs: Database<Buffer, Buffer>;
   private readonly logs: Database<Buffer, Buffer>;

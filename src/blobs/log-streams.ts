@@ -67,7 +67,12 @@ export class LogStreams {
     for (let at = 0; at < bytes.length; at += this.chunkBytes) {
       const body = bytes.subarray(at, at + this.chunkBytes);
       const sha256 = createHash("sha256").update(body).digest();
-      const head = { kind: "log", sha256, key: encodeLogKey(key, offset + at), bodyBytes: body.length } as const;
+      const head = {
+        kind: "log",
+        sha256,
+        key: encodeLogKey(key, offset + at),
+        bodyBytes: body.length,
+      } as const;
       stored.push(this.writer.append(head, body));
     }
     // All must have ended before the stream goes on, or a late chunk could meet the sender's next try.

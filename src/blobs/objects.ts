@@ -110,7 +110,8 @@ export class ObjectFiles {
       const digest = createHash("sha256");
       let size = 0;
       for await (const chunk of source) {
-        if (size + chunk.length > options.limitBytes) throw new BlobTooLarge(options.expected, options.limitBytes);
+        if (size + chunk.length > options.limitBytes)
+          throw new BlobTooLarge(options.expected, options.limitBytes);
         digest.update(chunk);
         await this.writeChunk(handle, { path, bytes: chunk, position: size });
         size += chunk.length;

@@ -75,7 +75,10 @@ async function indexPack(
   const onEntry = (entry: FoundEntry): void => {
     batch.push(indexed(entry, pack));
     if (batch.length < ENTRIES_PER_COMMIT) return;
-    index.commit(batch, pack, { salt: cursor.salt, end: entry.offset + entry.headBytes + entry.head.bodyBytes });
+    index.commit(batch, pack, {
+      salt: cursor.salt,
+      end: entry.offset + entry.headBytes + entry.head.bodyBytes,
+    });
     batch = [];
   };
   const outcome = await scanPack(handle, { size, salt: cursor.salt, from: cursor.end, onEntry });

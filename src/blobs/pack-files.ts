@@ -2,7 +2,7 @@
  * The folder of pack files: names, creation, and a bounded set of open handles for reading.
  */
 import { constants } from "node:fs";
-import { mkdir, open, readdir } from "node:fs/promises";
+import { mkdir, open, readdir, rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, syncDirectory } from "./disk.ts";
@@ -56,7 +56,9 @@ export class PackFiles {
         await syncDirectory(this.io, this.dir);
         return { number, handle, salt: header.subarray(8), path };
       } catch (error) {
-        await handle.close();
+        await handle.close().catch(() => undefined);
+        // Nobody else can have it, and a full disk must not fill with the beginnings of packs.
+        await rm(path, { force: true }).catch(() => undefined);
         throw error;
       }
     }

@@ -6,7 +6,7 @@
  * An entry is announced (indexed, promise resolved) only after the flush that covers it.
  */
 import { BlobStoreClosed, DiskFailed, DiskFull } from "./errors.ts";
-import { isNoRoom } from "./disk.ts";
+import { isNearlyFull, isNoRoom } from "./disk.ts";
 import type { DiskIo } from "./disk.ts";
 import type { BlobIndex, IndexedEntry } from "./index-db.ts";
 import { encodeHead, FILE_HEADER_BYTES } from "./pack-format.ts";
@@ -152,17 +152,21 @@ export class PackWriter {
     try {
       this.index.commit(entries, pack.number, { salt: pack.salt, end: pack.end });
     } catch (error) {
-      if (isNoRoom(error)) throw new DiskFull("the blob index", error);
-      throw this.fail("the blob index", error);
+      // LMDB reports a short write on a full disk as EIO; its transaction is undone either way.
+      if (isNoRoom(error) || isNearlyFull(this.index.dir)) throw new DiskFull(this.index.dir, error);
+      throw this.fail(this.index.dir, error);
     }
   }
 
-  /** The pack is left at its last acknowledged byte, or left alone and never written again. */
+  /** The pack goes back to its last acknowledged byte; one that cannot is left alone and never written again. */
   private async afterFailedWrite(pack: Current, error: unknown): Promise<Error> {
     if (!isNoRoom(error)) return this.fail(pack.path, error);
-    this.current = null;
-    await pack.handle.truncate(pack.end).catch(() => undefined);
-    await pack.handle.close().catch(() => undefined);
+    try {
+      await pack.handle.truncate(pack.end);
+    } catch {
+      this.current = null;
+      await pack.handle.close().catch(() => undefined);
+    }
     return new DiskFull(pack.path, error);
   }
 

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -84,7 +84,9 @@ describe("blobs", () => {
     const announced = sha(Buffer.from("announced"));
     const other = Buffer.from("other");
     const big = randomBytes(100_000);
-    await expect(store.put(other, { expected: announced })).rejects.toMatchObject({ code: "blob_hash_mismatch" });
+    await expect(store.put(other, { expected: announced })).rejects.toMatchObject({
+      code: "blob_hash_mismatch",
+    });
     const upload = store.putStream(chunks(big, 9_000), { expected: announced, limitBytes: 1e6 });
     await expect(upload).rejects.toMatchObject({ code: "blob_hash_mismatch" });
     expect(store.missing([announced, sha(other), sha(big)])).toHaveLength(3);
@@ -204,7 +206,9 @@ describe("damage", () => {
         await store.close();
         // Junk may by chance continue the entry it follows; it can never take one away.
         ends.forEach((end, i) => end <= cut && expect(present[i]).toBe(true));
-        expect(present.filter(Boolean).length).toBeLessThanOrEqual(ends.filter((end) => end <= cut).length + 1);
+        expect(present.filter(Boolean).length).toBeLessThanOrEqual(
+          ends.filter((end) => end <= cut).length + 1,
+        );
       }),
       { numRuns: 40 },
     );
@@ -248,26 +252,29 @@ describe("damage", () => {
     expect(third.has(sha(Buffer.from("inner")))).toBe(false);
   });
 
-  it.each(["deleted", "overwritten", "truncated", "another pack"])("builds the index anew when it is %s", async (how) => {
-    const first = await openStore();
-    const blobs = Array.from({ length: 3_000 }, (_, i) => Buffer.from(`b${i}`));
-    await Promise.all(blobs.map((bytes) => first.put(bytes)));
-    await first.appendLog({ task_id: "t", attempt: 1 }, 0, Buffer.from("hello"));
-    await first.close();
-    const index = join(dir, "index", "index.lmdb");
-    if (how === "deleted") await rm(join(dir, "index"), { recursive: true });
-    if (how === "overwritten") await writeFile(index, randomBytes(100_000));
-    if (how === "truncated") await truncate(index, 100);
-    if (how === "another pack") {
-      const handle = await open(await packPath(), "r+");
-      await handle.truncate((await handle.stat()).size - 10);
-      await handle.close();
-    }
-    const second = await openStore();
-    expect(second.missing(blobs.map(sha))).toEqual([]);
-    const log = Buffer.from(await second.readLog({ task_id: "t", attempt: 1 }, { from: 0 })).toString();
-    expect(log).toBe(how === "another pack" ? "" : "hello");
-  });
+  it.each(["deleted", "overwritten", "truncated", "another pack"])(
+    "builds the index anew when it is %s",
+    async (how) => {
+      const first = await openStore();
+      const blobs = Array.from({ length: 3_000 }, (_, i) => Buffer.from(`b${i}`));
+      await Promise.all(blobs.map((bytes) => first.put(bytes)));
+      await first.appendLog({ task_id: "t", attempt: 1 }, 0, Buffer.from("hello"));
+      await first.close();
+      const index = join(dir, "index", "index.lmdb");
+      if (how === "deleted") await rm(join(dir, "index"), { recursive: true });
+      if (how === "overwritten") await writeFile(index, randomBytes(100_000));
+      if (how === "truncated") await truncate(index, 100);
+      if (how === "another pack") {
+        const handle = await open(await packPath(), "r+");
+        await handle.truncate((await handle.stat()).size - 10);
+        await handle.close();
+      }
+      const second = await openStore();
+      expect(second.missing(blobs.map(sha))).toEqual([]);
+      const log = Buffer.from(await second.readLog({ task_id: "t", attempt: 1 }, { from: 0 })).toString();
+      expect(log).toBe(how === "another pack" ? "" : "hello");
+    },
+  );
 
   it("finds what a killed process had acknowledged, without a clean close", async () => {
     const killed = await openStore();
@@ -277,6 +284,51 @@ describe("damage", () => {
     const next = await openStore({ indexDir: join(dir, "other-index") });
     expect(next.has(hash)).toBe(true);
     expect(next.logSize({ task_id: "t", attempt: 0 })).toBe(4);
+  });
+
+  it("opens what a killed process left, index and packs as they were in mid-life", async () => {
+    const running = await openStore();
+    const bytes = Array.from({ length: 200 }, (_, i) => Buffer.from(`n${i}`));
+    await Promise.all(bytes.map((one) => running.put(one)));
+    const left = join(dir, "left");
+    await mkdir(left);
+    for (const part of ["packs", "objects", "index"]) {
+      await cp(join(dir, part), join(left, part), { recursive: true });
+    }
+    const inode = (await stat(join(left, "index", "index.lmdb"))).ino;
+    const next = await openStore({ dir: left });
+    expect(next.missing(bytes.map(sha))).toEqual([]);
+    // The same boot: the page cache survived, and so the index is believed.
+    expect((await stat(join(left, "index", "index.lmdb"))).ino).toBe(inode);
+  });
+
+  it("builds the index anew after a reboot that followed no clean close", async () => {
+    const running = await openStore();
+    const hash = await running.put(Buffer.from("kept"));
+    const left = join(dir, "left");
+    await mkdir(left);
+    await cp(join(dir, "packs"), join(left, "packs"), { recursive: true });
+    await cp(join(dir, "index"), join(left, "index"), { recursive: true });
+    const session = join(left, "index", "session.json");
+    const text = await readFile(session, "utf8");
+    await writeFile(session, text.replace(/"boot_id":"[^"]*"/, '"boot_id":"another boot"'));
+    const inode = (await stat(join(left, "index", "index.lmdb"))).ino;
+    const next = await openStore({ dir: left });
+    expect(next.has(hash)).toBe(true);
+    expect((await stat(join(left, "index", "index.lmdb"))).ino).not.toBe(inode);
+  });
+
+  it("joins a log stream from packs whose chunks overlap", async () => {
+    const one = await openStore({ indexDir: join(dir, "index-1") });
+    const two = await openStore({ indexDir: join(dir, "index-2") });
+    const key = { task_id: "t", attempt: 1 };
+    await one.appendLog(key, 0, Buffer.from("0123"));
+    // The sender never saw the answer and went on with another coordinator, from the start.
+    await two.appendLog(key, 0, Buffer.from("012345"));
+    await two.appendLog(key, 6, Buffer.from("6789"));
+    const three = await openStore({ indexDir: join(dir, "index-3") });
+    expect(Buffer.from(await three.readLog(key, { from: 0 })).toString()).toBe("0123456789");
+    expect(Buffer.from(await three.readLog(key, { from: 5, to: 7 })).toString()).toBe("56");
   });
 
   it("sees after a refresh what another process wrote to the shared directory", async () => {
@@ -329,6 +381,8 @@ describe("disk faults", () => {
     await expect(append).rejects.toMatchObject({ code: "disk_full" });
     delete faults.write;
     expect(first.missing([sha(before), sha(refused)])).toEqual([sha(refused)]);
+    // However often it is tried, a full disk does not fill with the beginnings of packs.
+    expect((await readdir(join(dir, "packs"))).length).toBeLessThanOrEqual(1);
     await first.put(refused);
     await first.appendLog({ task_id: "t", attempt: 1 }, 0, Buffer.from("yz"));
     await first.close();
@@ -350,7 +404,9 @@ describe("disk faults", () => {
     const dead = { code: "disk_failed" };
     await expect(store.put(Buffer.from("x"))).rejects.toMatchObject(dead);
     await expect(store.get(held)).rejects.toMatchObject(dead);
-    await expect(store.appendLog({ task_id: "t", attempt: 1 }, 0, Buffer.from("x"))).rejects.toMatchObject(dead);
+    await expect(store.appendLog({ task_id: "t", attempt: 1 }, 0, Buffer.from("x"))).rejects.toMatchObject(
+      dead,
+    );
     await expect(store.flushed()).rejects.toMatchObject(dead);
     expect(() => store.has(held)).toThrow(expect.objectContaining(dead));
   });

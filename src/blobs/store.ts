@@ -14,9 +14,9 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { realDisk } from "./disk.ts";
+import { isNoRoom, realDisk } from "./disk.ts";
 import type { DiskIo } from "./disk.ts";
-import { BlobCorrupt, BlobHashMismatch, BlobMissing, BlobTooLarge, DiskFailed } from "./errors.ts";
+import { BlobCorrupt, BlobHashMismatch, BlobMissing, BlobTooLarge, DiskFailed, DiskFull } from "./errors.ts";
 import type { BlobIndex, Place } from "./index-db.ts";
 import { LogStreams } from "./log-streams.ts";
 import { ObjectFiles } from "./objects.ts";
@@ -92,6 +92,15 @@ export interface OpenBlobStoreOptions {
 }
 
 export async function openBlobStore(options: OpenBlobStoreOptions): Promise<BlobStore> {
+  try {
+    return await openParts(options);
+  } catch (error) {
+    if (isNoRoom(error)) throw new DiskFull(options.dir, error);
+    throw error;
+  }
+}
+
+async function openParts(options: OpenBlobStoreOptions): Promise<BlobStore> {
   const io = options.disk ?? realDisk;
   await mkdir(options.dir, { recursive: true });
   const files = new PackFiles(join(options.dir, "packs"), io);

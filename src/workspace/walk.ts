@@ -157,7 +157,7 @@ async function listTracked(root: string): Promise<string> {
   } catch (error) {
     throw new WorkspaceUnreadable(
       root,
-      `git ls-files failed: ${error instanceof Error ? error.message : error}`,
+      `git ls-files failed: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }
