@@ -29,17 +29,30 @@ export function describeEventLog(name: string, createPlace: () => Promise<LogPla
     });
     afterEach(() => place.cleanUp());
 
-    describe("append", () => appendCases(context));
-    describe("races", () => raceCases(context));
-    describe("read and tail", () => readingCases(context));
-    describe("truncation", () => truncationCases(context));
-    describe("close", () => closeCases(context));
+    describe("append", () => {
+      appendCases(context);
+    });
+    describe("limits", () => {
+      limitCases(context);
+    });
+    describe("races", () => {
+      raceCases(context);
+    });
+    describe("read and tail", () => {
+      readingCases(context);
+    });
+    describe("truncation", () => {
+      truncationCases(context);
+    });
+    describe("close", () => {
+      closeCases(context);
+    });
   });
 }
 
 interface Context {
-  log(): EventLog;
-  place(): LogPlace;
+  log: () => EventLog;
+  place: () => LogPlace;
 }
 
 function appendCases({ log, place }: Context): void {
@@ -84,10 +97,15 @@ function appendCases({ log, place }: Context): void {
   it("refuses a gap and writes nothing", async () => {
     await appendSome(log(), 2);
     const far = recordAfter({ position: 4, hash: "4".repeat(64), epoch: 1 });
-    await expect(log().append(far)).rejects.toMatchObject({ code: "log_rewound", details: { seen: 4, tip: 2 } });
+    await expect(log().append(far)).rejects.toMatchObject({
+      code: "log_rewound",
+      details: { seen: 4, tip: 2 },
+    });
     expect((await log().tip()).position).toBe(2);
   });
+}
 
+function limitCases({ log }: Context): void {
   it("refuses a record above its limit and takes the next one", async () => {
     const good = recordAfter(GENESIS);
     const tooLarge = { ...good, bytes: new Uint8Array(MAX_RECORD_BYTES + 1) };
@@ -170,7 +188,9 @@ function readingCases({ log, place }: Context): void {
     const other = await place().open();
     const seen = followUntil(other, 11, { until: (records) => records.at(-1)?.position === 500 });
     await appendSome(log(), 200);
-    expect((await seen).map(({ position }) => position)).toEqual(Array.from({ length: 490 }, (_, i) => i + 11));
+    expect((await seen).map(({ position }) => position)).toEqual(
+      Array.from({ length: 490 }, (_, i) => i + 11),
+    );
     const stored = await collect(log().read(11));
     expect((await seen).map(({ hash }) => hash)).toEqual(stored.map(({ hash }) => hash));
   });
@@ -259,7 +279,9 @@ function closeCases({ log, place }: Context): void {
     await expect(log().first()).rejects.toMatchObject(refused);
     await expect(collect(log().read(1))).rejects.toMatchObject(refused);
     await expect(log().truncateBefore(1)).rejects.toMatchObject(refused);
-    log().tail(1, () => expect.unreachable()).stop();
+    log()
+      .tail(1, () => expect.unreachable())
+      .stop();
   });
 
   it("answers an append that was under way, and keeps what it called won", async () => {

@@ -68,14 +68,14 @@ export interface TailOptions {
 export interface EventLog {
   /**
    * Durable when it answers `won`. Rejects only where nothing can have been written: `disk_full`,
-   * `record_too_large`, `log_closed`, `log_read_only`, `log_rewound` (the record would leave a gap after the
+   * `record_too_large`, `log_closed`, `log_read_only`, `log_rewound` (the record would leave a gap behind the
    * tip); a broken engine rejects with `log_failed` and stays unusable.
    */
   append(record: SealedRecord): Promise<AppendResult>;
   tip(): Promise<Tip>;
   /** Position of the oldest record kept; tip + 1 when there is none. */
   first(): Promise<number>;
-  /** Records from `from` to the tip at the time of the call, in order. Rejects with `log_truncated` below first(). */
+  /** From `from` to the tip at the time of the call, in order. Rejects with `log_truncated` below first(). */
   read(from: number): AsyncIterable<StoredRecord>;
   /** All records from `from` on, and every later one as it commits, in order, until `stop`. */
   tail(from: number, onRecord: (record: StoredRecord) => void, options?: TailOptions): { stop(): void };

@@ -14,5 +14,10 @@ export { decodeRecord, MAX_EVENTS, MAX_RECORD_BYTES, sealRecord } from "./record
 export { claimDirectory, refuseLivingLeader, type ClaimOptions, type DirectoryClaim } from "./owner.ts";
 export { loadState, readLatestSnapshot, writeSnapshot, type LoadOptions, type Snapshot } from "./snapshot.ts";
 export type { SnapshotReport } from "./snapshot-process.ts";
-export { SnapshotFailed, spawnSnapshot, type SnapshotRun, type SpawnSnapshotOptions } from "./spawn-snapshot.ts";
+export {
+  SnapshotFailed,
+  spawnSnapshot,
+  type SnapshotRun,
+  type SpawnSnapshotOptions,
+} from "./spawn-snapshot.ts";
 export { verifyLog, type Verification } from "./verify.ts";

@@ -41,7 +41,10 @@ export function encodeTip({ position, epoch, hash }: Tip): Buffer {
 export function decodeTip(value: Buffer | undefined): Tip {
   if (value === undefined) return GENESIS;
   if (value.toString("latin1", 0, 3) !== MAGIC || value.length < 4) {
-    throw new LogCorrupt(0, "the database holds no log: it belongs to another program, or its tip is damaged");
+    throw new LogCorrupt(
+      0,
+      "the database holds no log: it belongs to another program, or its tip is damaged",
+    );
   }
   const layout = value.readUInt8(3);
   if (layout > LAYOUT) throw new LogNewer(0, `layout ${layout}`);

@@ -51,7 +51,9 @@ describe("lmdb log", () => {
       records.push(record);
     }
     const stored = await collect(reader.read(1));
-    expect(stored.every(({ bytes }, i) => records[i] && Buffer.compare(bytes, records[i].bytes) === 0)).toBe(true);
+    expect(stored.every(({ bytes }, i) => records[i] && Buffer.compare(bytes, records[i].bytes) === 0)).toBe(
+      true,
+    );
     expect(stored).toHaveLength(60);
     await reader.close();
     await log.close();

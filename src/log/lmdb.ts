@@ -1,16 +1,18 @@
 /**
  * The log on one machine: LMDB, a memory-mapped tree with one writer at a time and a flush per commit.
  *
- * A commit compares and moves the tip inside one transaction, so any number of processes may try and one wins.
- * What is visible is on disk: `overlappingSync: false` flushes before the commit shows. It is also the quicker
- * way to a durable answer: one append after the other, records of 600 bytes and 60 kB, 2,360–2,480 and 1,960
- * a second, against 1,990–2,280 and 1,610–1,710 for waiting on `flushed` (one process, two cores, ext4).
+ * A commit compares and moves the tip inside one transaction, so any number of processes may try and one
+ * wins. What is visible is on disk: `overlappingSync: false` flushes before the commit shows. It is also the
+ * quicker way to a durable answer: one append after the other, records of 600 bytes and of 60 kB, it did
+ * 2,360 to 2,480 and 1,960 to 1,980 a second, waiting on `flushed` 1,990 to 2,280 and 1,610 to 1,710 (one
+ * process, two cores, ext4).
  *
- * `eventTurnBatching: false`, because batching keeps a promise of its own that nobody can attach to: on a full
- * disk it rejected unhandled. The map has no limit of ours: LMDB enlarges it, in readers of other processes too.
+ * `eventTurnBatching: false`, because batching keeps a promise of its own that nobody can attach to: on a
+ * full disk it rejected unhandled. The map has no limit of ours: LMDB enlarges it, in readers of other
+ * processes too.
  *
- * Not for network file systems, and one writing process at a time by `claimDirectory`: a writer that is paused
- * inside a transaction blocks all others, and readers (`readOnly`) never wait for it.
+ * Not for network file systems, and one writing process at a time, by `claimDirectory`: a writer that is
+ * paused inside a transaction blocks all others. Readers (`readOnly`) never wait for it.
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +22,15 @@ import type { AppendResult, EventLog, SealedRecord, StoredRecord, TailOptions, T
 import { commitError } from "./lmdb-error.ts";
 import { checkFile, decodeStored, decodeTip, encodeRecord, encodeTip, TIP_KEY } from "./lmdb-file.ts";
 import { checkSize } from "./record.ts";
-import { createTail, gapError, judge, readRange, type RecordSource, type Tail, type Verdict } from "./source.ts";
+import {
+  createTail,
+  gapError,
+  judge,
+  readRange,
+  type RecordSource,
+  type Tail,
+  type Verdict,
+} from "./source.ts";
 
 export interface LmdbLogOptions {
   dir: string;
@@ -166,7 +176,8 @@ class LmdbHandle implements LmdbLog {
   #fail(error: LogFailed): void {
     if (this.#status.kind === "open") this.#status = { kind: "failed", error };
     this.#stopPolling();
-    for (const tail of [...this.#tails]) tail.fail(error);
+    const tails = Array.from(this.#tails);
+    for (const tail of tails) tail.fail(error);
   }
 
   async tip(): Promise<Tip> {

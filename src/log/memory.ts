@@ -1,9 +1,10 @@
 /**
  * The log in memory: the reference of the conformance suite, and the log of the simulation.
  *
- * A store outlives its handles, as a disk outlives processes: each coordinator opens a handle of its own.
- * A record becomes visible, and its append is answered, when its flush ends; until then a crash takes it away.
- * Faults are asked for append by append, so that whoever owns the dice (a simulation with a seed) throws them.
+ * A store outlives its handles, as a disk outlives processes: each coordinator opens a handle of its own. A
+ * record becomes visible, and its append is answered, when its flush ends; until then a crash takes it away.
+ * Faults are asked for append by append, so that whoever owns the dice (a simulation with a seed) throws
+ * them.
  */
 import type { Clock } from "../ports/index.ts";
 import { DiskFull, LogClosed } from "./errors.ts";
@@ -16,7 +17,10 @@ import { createTail, gapError, judge, readRange, type RecordSource, type Tail } 
  * What an append meets. `ack_lost`: it answers `unknown`, and the record lands at its time, `later` (after
  * another flush time, when a read has already said that it is absent), or never.
  */
-export type AppendFault = { kind: "none" } | { kind: "disk_full" } | { kind: "ack_lost"; lands: "now" | "later" | "never" };
+export type AppendFault =
+  | { kind: "none" }
+  | { kind: "disk_full" }
+  | { kind: "ack_lost"; lands: "now" | "later" | "never" };
 
 export interface MemoryLogOptions {
   /** Flushes end after `delayMs()` on this clock, one after the other per handle. Without it: at once. */

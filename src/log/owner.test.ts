@@ -41,7 +41,9 @@ describe("claiming a data directory", () => {
     claim(10);
     processes.delete(10);
     claim(20);
-    expect(() => claim(20)).toThrow(expect.objectContaining({ details: expect.objectContaining({ pid: 20 }) }));
+    expect(() => claim(20)).toThrow(
+      expect.objectContaining({ details: expect.objectContaining({ pid: 20 }) }),
+    );
   });
 
   it("takes over when the pid belongs to another process by now", () => {

@@ -22,7 +22,7 @@ export interface ClaimOptions {
   /** Milliseconds since 1970, for people to read. */
   now: number;
   /** Start time of a living process in the system's own unit, null when there is none with that pid. */
-  startTimeOf(pid: number): string | null;
+  startTimeOf: (pid: number) => string | null;
 }
 
 export interface DirectoryClaim {

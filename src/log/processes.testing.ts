@@ -1,6 +1,6 @@
 /**
- * Real processes for tests. Node 20 runs no TypeScript, so a program is bundled into a temporary folder, where
- * a link makes the installed packages visible to it.
+ * Real processes for tests. Node 20 runs no TypeScript, so a program is bundled into a temporary folder,
+ * where a link makes the installed packages visible to it.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";

@@ -33,7 +33,10 @@ export interface History {
 }
 
 /** Runs `steps` random commands, each a record of its own, into the log. */
-export async function writeHistory(log: EventLog, { seed, steps }: { seed: number; steps: number }): Promise<History> {
+export async function writeHistory(
+  log: EventLog,
+  { seed, steps }: { seed: number; steps: number },
+): Promise<History> {
   const history: History = { state: createState(), tip: GENESIS, now: START, prng: createPrng(seed) };
   await perform(log, history, claim("coordinator-1"));
   for (let i = 0; i < steps; i++) {
@@ -59,7 +62,14 @@ export async function commit(log: EventLog, history: History, events: Event[]): 
   for (const event of events) evolve(state, event);
   const { epoch } = state;
   const position = tip.position + 1;
-  const header = { cluster_id: CLUSTER, position, epoch, batch_id: `b${position}`, prev_hash: tip.hash, at: now };
+  const header = {
+    cluster_id: CLUSTER,
+    position,
+    epoch,
+    batch_id: `b${position}`,
+    prev_hash: tip.hash,
+    at: now,
+  };
   const record = sealRecord(
     header,
     events.map((event) => JSON.stringify(event)),
@@ -82,7 +92,8 @@ function randomCommand(history: History): Command {
   if (state.runs.size === 0 || roll < 0.02) return openRun(history);
   if (known === undefined || roll < 0.04) return registration(history, worker);
   if (roll < 0.12) return submission(history);
-  if (roll < 0.13) return { type: "lose_worker", worker_id: worker, incarnation: known.incarnation, reason: "silent" };
+  if (roll < 0.13)
+    return { type: "lose_worker", worker_id: worker, incarnation: known.incarnation, reason: "silent" };
   if (roll < 0.14) return { type: "cordon_worker", worker_id: worker, by: "operator", reason: "asked" };
   if (roll < 0.18) return { type: "uncordon_worker", worker_id: worker };
   if (roll < 0.22) return { type: "tick" };
@@ -150,7 +161,13 @@ function finish({ task_id, attempt, worker_id, incarnation }: Reporter, prng: Pr
 
 function openRun({ now, prng }: History): Command {
   const run_id = ulid(now, prng.bytes(10));
-  return { type: "open_run", run_id, project: "default", run_key: prng.chance(0.5) ? run_id : null, name: "a run" };
+  return {
+    type: "open_run",
+    run_id,
+    project: "default",
+    run_key: prng.chance(0.5) ? run_id : null,
+    name: "a run",
+  };
 }
 
 function registration({ prng }: History, worker_id: string): Command {
@@ -188,7 +205,15 @@ function submission({ now, prng, state }: History): Command {
     return taskSpec({ task_id: ulidAfter(first, i), run_id, dependencies, prng });
   });
   const idempotency = prng.chance(0.5) ? { key: first, body_hash: "h" } : null;
-  return { type: "submit", submission_id: first, project: "default", run_id, tasks, idempotency, resolved: {} };
+  return {
+    type: "submit",
+    submission_id: first,
+    project: "default",
+    run_id,
+    tasks,
+    idempotency,
+    resolved: {},
+  };
 }
 
 type Given = Pick<TaskSpec, "task_id" | "run_id" | "dependencies"> & { prng: Prng };

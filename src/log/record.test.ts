@@ -27,7 +27,8 @@ describe("a record", () => {
   it("is one JSON object with the events as they were given, under the hash of its bytes", () => {
     const record = sealRecord(header, [JSON.stringify(event), JSON.stringify(event)]);
     expect(Buffer.from(record.bytes).toString()).toBe(
-      `{"format":1,"cluster_id":"c\\"1","position":1,"epoch":1,"batch_id":"b","prev_hash":"${"0".repeat(64)}","at":5,` +
+      `{"format":1,"cluster_id":"c\\"1","position":1,"epoch":1,"batch_id":"b",` +
+        `"prev_hash":"${"0".repeat(64)}","at":5,` +
         `"events":[{"type":"WorkerUncordoned","v":1,"worker_id":"wörker"},` +
         `{"type":"WorkerUncordoned","v":1,"worker_id":"wörker"}]}`,
     );
@@ -41,11 +42,22 @@ describe("a record", () => {
 
   it("is refused above its limits", () => {
     const text = JSON.stringify(event);
-    expect(() => sealRecord(header, Array.from({ length: MAX_EVENTS + 1 }, () => text))).toThrow(
-      expect.objectContaining({ code: "record_too_large", details: { size: 2001, limit: 2000, unit: "events" } }),
+    expect(() =>
+      sealRecord(
+        header,
+        Array.from({ length: MAX_EVENTS + 1 }, () => text),
+      ),
+    ).toThrow(
+      expect.objectContaining({
+        code: "record_too_large",
+        details: { size: 2001, limit: 2000, unit: "events" },
+      }),
     );
     expect(() => sealRecord(header, [JSON.stringify("x".repeat(600_000))])).toThrow(
-      expect.objectContaining({ code: "record_too_large", details: expect.objectContaining({ unit: "bytes" }) }),
+      expect.objectContaining({
+        code: "record_too_large",
+        details: expect.objectContaining({ unit: "bytes" }),
+      }),
     );
   });
 
@@ -62,7 +74,9 @@ describe("a record", () => {
 
   it("is refused at another position than its own", () => {
     const record = sealRecord(header, []);
-    expect(() => decodeRecord({ ...record, position: 2 })).toThrow(expect.objectContaining({ code: "log_corrupt" }));
+    expect(() => decodeRecord({ ...record, position: 2 })).toThrow(
+      expect.objectContaining({ code: "log_corrupt" }),
+    );
   });
 
   it.each([
@@ -70,7 +84,9 @@ describe("a record", () => {
     ["event type", "WorkerUncordoned", "WorkerAdored"],
     ["event version", '"v":1', '"v":2'],
   ])("is refused as newer with an unknown %s", (_, known, unknown) => {
-    const record = resealed(sealRecord(header, [JSON.stringify(event)]), (text) => text.replace(known, unknown));
+    const record = resealed(sealRecord(header, [JSON.stringify(event)]), (text) =>
+      text.replace(known, unknown),
+    );
     expect(() => decodeRecord(record)).toThrow(
       expect.objectContaining({ code: "log_newer", details: { position: 1 } }),
     );
@@ -94,7 +110,10 @@ describe("a chain of records", () => {
     const refusals: [SealedRecord, string][] = [
       [recordAfter({ ...tipOf(second), position: 3 }), "record 4 is damaged: it follows on record 2"],
       [second, "record 2 is damaged: it follows on record 2"],
-      [recordAfter({ ...tipOf(second), hash: first.hash }), "record 3 is damaged: it does not name the record before it"],
+      [
+        recordAfter({ ...tipOf(second), hash: first.hash }),
+        "record 3 is damaged: it does not name the record before it",
+      ],
       [recordAfter(tipOf(second)), "record 3 is damaged: epoch 1 stands after epoch 2"],
     ];
     const chain = createChain(GENESIS, "");
@@ -106,7 +125,10 @@ describe("a chain of records", () => {
 
   it("refuses the record of another cluster", () => {
     expect(() => createChain(GENESIS, "mine").accept(first)).toThrow(
-      expect.objectContaining({ code: "log_foreign", details: { position: 1, expected: "mine", found: "test" } }),
+      expect.objectContaining({
+        code: "log_foreign",
+        details: { position: 1, expected: "mine", found: "test" },
+      }),
     );
     const stranger = resealed(recordAfter(tipOf(first)), (text) => text.replace('"test"', '"other"'));
     const chain = createChain(GENESIS, "");

@@ -47,7 +47,7 @@ export async function collect(records: AsyncIterable<StoredRecord>): Promise<Sto
 export function followUntil(
   log: EventLog,
   from: number,
-  { until }: { until(seen: StoredRecord[]): boolean },
+  { until }: { until: (seen: StoredRecord[]) => boolean },
 ): Promise<StoredRecord[]> {
   const seen: StoredRecord[] = [];
   return new Promise((resolve, reject) => {

@@ -40,9 +40,12 @@ describe("snapshots", () => {
       checkInvariants(loaded.state);
     };
     const seed = fc.integer({ min: 0, max: 2 ** 31 });
-    await fc.assert(fc.asyncProperty(seed, fc.integer({ min: 1, max: 250 }), fc.integer({ min: 0, max: 120 }), property), {
-      numRuns: 30,
-    });
+    await fc.assert(
+      fc.asyncProperty(seed, fc.integer({ min: 1, max: 250 }), fc.integer({ min: 0, max: 120 }), property),
+      {
+        numRuns: 30,
+      },
+    );
   });
 
   it("keeps a submission that is open between two records", async () => {
@@ -141,7 +144,11 @@ describe("snapshots", () => {
 });
 
 /** Folds the first `last` records of the log. */
-async function foldUntil(log: ReturnType<typeof createMemoryLog>, state: State, last: number): Promise<Snapshot["tip"]> {
+async function foldUntil(
+  log: ReturnType<typeof createMemoryLog>,
+  state: State,
+  last: number,
+): Promise<Snapshot["tip"]> {
   const head = createMemoryLog();
   for await (const { position, hash, bytes } of log.read(1)) {
     if (position > last) break;

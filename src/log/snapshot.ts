@@ -197,6 +197,7 @@ export async function loadState({ log, snapshotDir, logger }: LoadOptions): Prom
   const snapshot = readLatestSnapshot(snapshotDir, logger) ?? { state: createState(), tip: GENESIS };
   const tip = await log.tip();
   const isOther = tip.position === snapshot.tip.position && tip.hash !== snapshot.tip.hash;
-  if (tip.position < snapshot.tip.position || isOther) throw new LogRewound(snapshot.tip.position, tip.position);
+  if (tip.position < snapshot.tip.position || isOther)
+    throw new LogRewound(snapshot.tip.position, tip.position);
   return { state: snapshot.state, tip: await foldLog(log, snapshot.state, { after: snapshot.tip }) };
 }

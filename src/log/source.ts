@@ -11,9 +11,13 @@ export interface RecordSource {
   get(position: number): StoredRecord | undefined;
 }
 
-export type Verdict = { kind: "accept" } | { kind: "won" } | { kind: "lost"; tip: Tip } | { kind: "gap"; tip: Tip };
+export type Verdict =
+  | { kind: "accept" }
+  | { kind: "won" }
+  | { kind: "lost"; tip: Tip }
+  | { kind: "gap"; tip: Tip };
 
-/** Decided inside the commit. `accept` means: write the record and move the tip to it, in this transaction. */
+/** Decided inside the commit. `accept`: write the record and move the tip to it, in this transaction. */
 export function judge(source: RecordSource, record: SealedRecord): Verdict {
   const tip = source.tip();
   if (record.position > tip.position + 1) return { kind: "gap", tip };

@@ -31,7 +31,9 @@ export interface SpawnSnapshotOptions {
 
 export function spawnSnapshot({ logDir, snapshotDir, entry }: SpawnSnapshotOptions): SnapshotRun {
   const program = entry ?? fileURLToPath(new URL("./snapshot-process.js", import.meta.url));
-  const child = spawn(process.execPath, [program, logDir, snapshotDir], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [program, logDir, snapshotDir], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const done = outputOf(child).then((output) => JSON.parse(output) as SnapshotReport);
   // Killed at the end of everything, it may have nobody left to tell.
   done.catch(() => {});
@@ -47,7 +49,8 @@ function outputOf(child: ChildProcess): Promise<string> {
     child.once("error", (error) => reject(new SnapshotFailed(error.message)));
     child.once("close", (code, signal) => {
       if (code === 0) resolve(output);
-      else reject(new SnapshotFailed((output || complaint).trim() || `it ended by ${signal ?? `code ${code}`}`));
+      else
+        reject(new SnapshotFailed((output || complaint).trim() || `it ended by ${signal ?? `code ${code}`}`));
     });
   });
 }

@@ -28,7 +28,8 @@ async function acceptedResult(log: EventLog): Promise<Event> {
   let found: Event | undefined;
   for await (const { bytes } of log.read(1)) {
     const { events } = JSON.parse(Buffer.from(bytes).toString()) as { events: Event[] };
-    found = events.find((event) => event.type === "AttemptFinished" && event.next.state === "completed") ?? found;
+    found =
+      events.find((event) => event.type === "AttemptFinished" && event.next.state === "completed") ?? found;
   }
   if (found === undefined) throw new Error("the history has no accepted result");
   return found;
@@ -77,7 +78,13 @@ describe("verify", () => {
     const { log, history } = await withHistory();
     const before = await verifyLog(log);
     const [run_id = ""] = history.state.runs.keys();
-    const opened = { type: "SubmissionOpened", v: 1, submission_id: "s", project: "default", run_id } as const;
+    const opened = {
+      type: "SubmissionOpened",
+      v: 1,
+      submission_id: "s",
+      project: "default",
+      run_id,
+    } as const;
     const task = [...history.state.tasks.values()][0]?.spec;
     if (task === undefined) throw new Error("the history has no task");
     await commit(log, history, [
@@ -140,7 +147,14 @@ describe("verify", () => {
 
   it("finds events for tasks that were never submitted", async () => {
     const { log } = await withHistory();
-    const event: Event = { type: "TaskCancelled", v: 1, task_id: "nobody", run_id: "r", reason: "", lease: null };
+    const event: Event = {
+      type: "TaskCancelled",
+      v: 1,
+      task_id: "nobody",
+      run_id: "r",
+      reason: "",
+      lease: null,
+    };
     await forge(log, [event]);
     expect((await verifyLog(log)).problems[0]).toContain("an event names task nobody");
   });

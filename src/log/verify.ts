@@ -115,6 +115,18 @@ class Ledger {
         return this.#end(event.task_id);
       case "ResultRefused":
         this.#fenced += 1;
+        return;
+      case "RunOpened":
+      case "RetriesDue":
+      case "AttemptStarted":
+      case "AttemptReleased":
+      case "TaskReleased":
+      case "WorkerRegistered":
+      case "WorkerLost":
+      case "WorkerCordoned":
+      case "WorkerUncordoned":
+      case "TasksForgotten":
+        return;
     }
   }
 

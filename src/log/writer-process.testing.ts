@@ -68,7 +68,9 @@ async function race(dir: string, count: number): Promise<void> {
 
 async function follow(dir: string): Promise<void> {
   const log = await openLmdbLog({ dir, readOnly: true });
-  log.tail(1, ({ position, hash }) => print(`${position} ${hash}`), { onEnd: (error) => print(`ended ${String(error)}`) });
+  log.tail(1, ({ position, hash }) => print(`${position} ${hash}`), {
+    onEnd: (error) => print(`ended ${String(error)}`),
+  });
   print("following");
 }
 
