@@ -7,13 +7,12 @@
  */
 import type { State, WorkerId } from "../core/index.ts";
 import type { Heartbeat } from "../protocol/index.ts";
+import type { WorkerObservation } from "../scheduler/index.ts";
 import type { CoordinatorSettings } from "./settings.ts";
 
-export interface Sighting {
-  connected: boolean;
+export interface Sighting extends WorkerObservation {
   /** Monotonic milliseconds. Silence counts from here. */
   heardAt: number;
-  load: Heartbeat | null;
 }
 
 export class Liveness {
@@ -28,20 +27,26 @@ export class Liveness {
     this.#lookedAt = monotonicNow;
   }
 
+  /** What the scheduler looks at. */
+  get observations(): ReadonlyMap<WorkerId, Sighting> {
+    return this.#sightings;
+  }
+
   heard(workerId: WorkerId, now: number): void {
-    this.#sighting(workerId, now).heardAt = now;
+    const sighting = this.#sighting(workerId, now);
+    sighting.heardAt = now;
+    sighting.suspect = false;
   }
 
   reported(workerId: WorkerId, load: Heartbeat, now: number): void {
-    const sighting = this.#sighting(workerId, now);
-    sighting.heardAt = now;
-    sighting.load = load;
+    this.heard(workerId, now);
+    const { cpu_share: cpu, memory_free_mb } = load;
+    this.#sighting(workerId, now).load = { cpu, memory_free_mb };
   }
 
   connected(workerId: WorkerId, now: number): void {
-    const sighting = this.#sighting(workerId, now);
-    sighting.connected = true;
-    sighting.heardAt = now;
+    this.heard(workerId, now);
+    this.#sighting(workerId, now).connected = true;
   }
 
   disconnected(workerId: WorkerId): void {
@@ -57,14 +62,12 @@ export class Liveness {
     return this.#sightings.get(workerId);
   }
 
-  isSuspect(workerId: WorkerId, now: number): boolean {
-    const sighting = this.#sightings.get(workerId);
-    return sighting !== undefined && now - sighting.heardAt > this.#settings.suspectMs;
-  }
-
   /** Online workers whose lease is over by every clock. Call often: the gaps between calls reveal own pauses. */
   overdue(state: State, now: number): { worker_id: WorkerId; incarnation: string; silentMs: number }[] {
     this.#forgiveOwnPause(now);
+    for (const sighting of this.#sightings.values()) {
+      sighting.suspect = now - sighting.heardAt > this.#settings.suspectMs;
+    }
     const { leaseMs, marginMs, reconnectWindowMs } = this.#settings;
     const limit = leaseMs + marginMs;
     const overdue = [];
@@ -88,7 +91,7 @@ export class Liveness {
   #sighting(workerId: WorkerId, now: number): Sighting {
     let sighting = this.#sightings.get(workerId);
     if (sighting === undefined) {
-      sighting = { connected: false, heardAt: now, load: null };
+      sighting = { connected: false, suspect: false, heardAt: now };
       this.#sightings.set(workerId, sighting);
     }
     return sighting;

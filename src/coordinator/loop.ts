@@ -56,6 +56,8 @@ export interface LoopOptions {
   beforeSeal?: () => void;
   onEffects: (effects: readonly Effect[]) => void;
   onCommitted?: (committed: Committed) => void;
+  /** Called after every event folded, before it is durable: the place for checks. */
+  onFolded?: (event: Event, state: State) => void;
   /** The loop has ended by itself; nothing further will be committed. */
   onEnded: (error: LoopEnded) => void;
 }
@@ -88,6 +90,7 @@ export class Loop {
   #ended: LoopEnded | null = null;
   /** Commits up to here are durable. */
   #committed: number;
+  #revision = 0;
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -100,6 +103,16 @@ export class Loop {
   /** Position of the newest durable record. */
   get committedPosition(): number {
     return this.#committed;
+  }
+
+  /** Whether everything decided so far is durable. */
+  get isSettled(): boolean {
+    return this.#open.events.length === 0 && this.#queue.length === 0;
+  }
+
+  /** Changes with every event. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Time as the next event will carry it. */
@@ -168,6 +181,8 @@ export class Loop {
     }
     const record = this.#open;
     evolve(this.state, event);
+    this.#revision += 1;
+    this.#options.onFolded?.(event, this.state);
     record.events.push(event);
     record.json.push(text);
     record.chars += text.length;
