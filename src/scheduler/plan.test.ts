@@ -7,7 +7,8 @@ import { firstPlaceable, referencePlan } from "./testing/reference.ts";
 import { gpu, task, Yard } from "./testing/yard.ts";
 
 const seed = Number(process.env["FC_SEED"] ?? Date.now() % 2 ** 31);
-const workspaceOf = ({ spec }: Task) => (spec.payload === "no tree" ? null : String(spec.payload));
+const workspaceOf = ({ spec: { payload } }: Task) =>
+  typeof payload !== "string" || payload === "no tree" ? null : payload;
 const planned = (yard: Yard, limit = 1_000) =>
   createScheduler({ workspaceOf })
     .plan(yard.view, { limit })

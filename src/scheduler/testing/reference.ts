@@ -4,7 +4,7 @@
  */
 import { holds, precedes, type Task, type Worker } from "../../core/index.ts";
 import type { Placement, WorkerObservation } from "../view.ts";
-import { Yard } from "./yard.ts";
+import type { Yard } from "./yard.ts";
 
 type WorkspaceOf = (task: Task) => string | null;
 
