@@ -1,0 +1,160 @@
+/**
+ * The DuckDB file: opened with its limits, recognised as ours or refused, closed without leaving a WAL.
+ *
+ * One process owns the file, and within that process it must be opened once: DuckDB locks with POSIX record
+ * locks, and closing a second handle of the same process gives up the lock of the first.
+ *
+ * Writer and reader are two connections of one instance: a query sees whole transactions and delays none.
+ */
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { GENESIS_HASH } from "../log/index.ts";
+import { messageOf, ResultsRefused } from "./errors.ts";
+import { createStatements, FORMAT } from "./schema.ts";
+
+export const REBUILD = "Move the results file away: results are built anew from the log";
+
+const APPLICATION = "testyard results";
+
+const OPTIONS = {
+  threads: "2",
+  memory_limit: "512MB",
+  // At 16 MB, the default, a third of a busy projection's time went into checkpoints.
+  checkpoint_threshold: "64MB",
+  autoinstall_known_extensions: "false",
+  autoload_known_extensions: "false",
+  enable_external_access: "false",
+};
+
+/** What the file says about itself; changes with each transaction, and with nothing else. */
+export interface Meta {
+  cluster_id: string;
+  /** The last record whose rows are in the file. */
+  watermark_position: number;
+  watermark_hash: string;
+  watermark_epoch: number;
+  /** The first record that a restart has to read: open submissions begin there. */
+  resume_from: number;
+}
+
+export interface Database {
+  readonly path: string;
+  readonly writer: DuckDBConnection;
+  readonly reader: DuckDBConnection;
+  readonly meta: Meta;
+  close(): void;
+}
+
+/** @param path a file, or `:memory:`. Throws ResultsRefused. */
+export async function openDatabase(path: string, { clusterId }: { clusterId: string }): Promise<Database> {
+  const instance = await openInstance(path);
+  try {
+    const writer = await instance.connect();
+    const meta = await recogniseOrCreate(writer, { path, clusterId });
+    const reader = await instance.connect();
+    const close = () => {
+      reader.closeSync();
+      writer.closeSync();
+      instance.closeSync();
+    };
+    return { path, writer, reader, meta, close };
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}
+
+async function openInstance(path: string): Promise<DuckDBInstance> {
+  try {
+    return await DuckDBInstance.create(path, OPTIONS);
+  } catch (cause) {
+    throw refusalOf(path, messageOf(cause));
+  }
+}
+
+function refusalOf(path: string, said: string): ResultsRefused {
+  const details = { path, said };
+  const line = said.split("\n")[0] ?? "";
+  if (said.includes("Could not set lock") || said.includes("Conflicting lock")) {
+    const pid = /PID (\d+)/.exec(said)?.[1];
+    const holder = pid === undefined ? "another process" : `process ${pid}`;
+    return new ResultsRefused("results_locked", `${path} is open in ${holder}: close it there`, details);
+  }
+  if (/^IO Error: Cannot open file|Permission denied|No space left/.test(said)) {
+    return new ResultsRefused("results_unopenable", `${path} cannot be opened: ${line}`, details);
+  }
+  const message = `${path} is not a results file: ${line}. ${REBUILD}`;
+  return new ResultsRefused("results_foreign_file", message, details);
+}
+
+async function recogniseOrCreate(
+  connection: DuckDBConnection,
+  { path, clusterId }: { path: string; clusterId: string },
+): Promise<Meta> {
+  const found = await connection.runAndReadAll("SELECT table_name FROM information_schema.tables");
+  if (found.currentRowCount === 0) return create(connection, clusterId);
+  const entries = await readEntries(connection);
+  if (entries?.get("application") !== APPLICATION) {
+    const message = `${path} is a database with other tables. Move it away, or give results another path`;
+    throw new ResultsRefused("results_foreign_file", message, { path });
+  }
+  const format = entries.get("format") ?? "";
+  if (format !== FORMAT) {
+    const message = `${path} has format ${format}, this version reads ${FORMAT}. ${REBUILD}`;
+    throw new ResultsRefused("results_format", message, { path, format });
+  }
+  const meta = metaOf(entries);
+  if (meta.cluster_id !== clusterId) {
+    const message = `${path} belongs to cluster ${meta.cluster_id}, not to ${clusterId}. ${REBUILD}`;
+    throw new ResultsRefused("results_foreign", message, {
+      path,
+      found: meta.cluster_id,
+      expected: clusterId,
+    });
+  }
+  return meta;
+}
+
+async function readEntries(connection: DuckDBConnection): Promise<Map<string, string> | null> {
+  try {
+    const found = await connection.runAndReadAll("SELECT key, value FROM meta");
+    return new Map(found.getRows().map(([key, text]) => [String(key), String(text)]));
+  } catch {
+    return null; // somebody else's tables
+  }
+}
+
+function metaOf(entries: Map<string, string>): Meta {
+  return {
+    cluster_id: entries.get("cluster_id") ?? "",
+    watermark_position: Number(entries.get("watermark_position")),
+    watermark_hash: entries.get("watermark_hash") ?? "",
+    watermark_epoch: Number(entries.get("watermark_epoch")),
+    resume_from: Number(entries.get("resume_from")),
+  };
+}
+
+async function create(connection: DuckDBConnection, clusterId: string): Promise<Meta> {
+  const meta: Meta = {
+    cluster_id: clusterId,
+    watermark_position: 0,
+    watermark_hash: GENESIS_HASH,
+    watermark_epoch: 0,
+    resume_from: 1,
+  };
+  await connection.run("BEGIN");
+  for (const statement of createStatements()) await connection.run(statement);
+  for (const [key, value] of Object.entries({ application: APPLICATION, format: FORMAT, ...meta })) {
+    await connection.run("INSERT INTO meta VALUES ($1, $2)", [key, String(value)]);
+  }
+  await connection.run("COMMIT");
+  return meta;
+}
+
+export const UPDATE_WATERMARK = `
+  UPDATE meta SET value = CASE key
+    WHEN 'watermark_position' THEN $1
+    WHEN 'watermark_hash' THEN $2
+    WHEN 'watermark_epoch' THEN $3
+    ELSE $4
+  END
+  WHERE key IN ('watermark_position', 'watermark_hash', 'watermark_epoch', 'resume_from')`;

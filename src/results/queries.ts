@@ -1,0 +1,281 @@
+/**
+ * The questions that the rest of the system asks, by name. They answer for what has left the coordinator's
+ * memory, in the shapes of the HTTP API. A task is `open` here until its end is in the file; what it does
+ * until then, the coordinator knows.
+ */
+import type { EndState, Remembered } from "../core/index.ts";
+import type { AttemptView, CaseOutcome, TaskView } from "../protocol/index.ts";
+import { learnedDurations } from "./learned-durations.ts";
+import type { Reader, SqlRow } from "./reader.ts";
+
+export type ResultState = EndState | "open";
+
+export interface ResultTask extends Omit<TaskView, "state"> {
+  state: ResultState;
+  /** Without the environment. null when it was a blob (`payload_blob`). */
+  config: Record<string, unknown> | null;
+  payload_blob: string | null;
+  workspace: string | null;
+  retry_of: string | null;
+}
+
+export interface ResultAttempt extends AttemptView {
+  ended_at: number;
+  /** The task ended with this one. */
+  is_final: boolean;
+}
+
+export interface ResultCase {
+  task_id: string;
+  attempt: number;
+  is_final: boolean;
+  case_number: number;
+  test_id: string;
+  framework: string;
+  file: string;
+  name: string;
+  parameters: string | null;
+  outcome: CaseOutcome;
+  duration_ms: number;
+  message: string | null;
+  detail: string | null;
+  stdout: string | null;
+  stderr: string | null;
+  retries: number | null;
+  expected_failure: boolean | null;
+  worker_id: string;
+}
+
+export interface ResultRun {
+  run_id: string;
+  project: string;
+  run_key: string | null;
+  name: string;
+  opened_at: number;
+  total: number;
+  counts: Record<ResultState, number>;
+}
+
+export interface TaskFilter {
+  project?: string;
+  run_id?: string;
+  state?: ResultState;
+  /** Only older ones. */
+  before_id?: string;
+  limit: number;
+}
+
+/** Of one run or one task; `attempts: "final"` (the default) leaves out what a retry made void. */
+export type CaseFilter = ({ run_id: string } | { task_id: string }) & {
+  outcome?: CaseOutcome;
+  attempts?: "final" | "all";
+  limit?: number;
+};
+
+export interface SlowCase {
+  task_id: string;
+  test_id: string;
+  framework: string;
+  file: string;
+  name: string;
+  parameters: string | null;
+  outcome: CaseOutcome;
+  duration_ms: number;
+}
+
+const CASE_LIMIT = 100_000;
+
+export const QUERIES = {
+  /** How tasks ended; one that is unknown or open is missing from the answer. */
+  async endedStates(db: Reader, { task_ids }: { task_ids: string[] }): Promise<Record<string, EndState>> {
+    if (task_ids.length === 0) return {};
+    const rows = await db.rows(
+      `SELECT task_id, state FROM task_ends WHERE ${oneOf("task_id", task_ids)}`,
+      task_ids,
+    );
+    return Object.fromEntries(rows.map((row) => [String(row["task_id"]), row["state"] as EndState]));
+  },
+
+  async task(db: Reader, { task_id }: { task_id: string }): Promise<ResultTask | null> {
+    const picked = "SELECT task_id FROM task_specs WHERE task_id = $1 LIMIT 1";
+    return (await selectTasks(db, picked, [task_id]))[0] ?? null;
+  },
+
+  /** Newest first. */
+  async tasks(db: Reader, { limit, state, ...filter }: TaskFilter): Promise<ResultTask[]> {
+    const { where, values } = conditions([
+      ["project = ?", filter.project],
+      ["run_id = ?", filter.run_id],
+      ["state = ?", state],
+      ["task_id < ?", filter.before_id],
+    ]);
+    // Without a state the ends are not needed to pick the page.
+    const from = state === undefined ? "task_specs" : "tasks";
+    const picked = `SELECT task_id FROM ${from} ${where} ORDER BY task_id DESC LIMIT ${wholeNumber(limit)}`;
+    return selectTasks(db, picked, values);
+  },
+
+  async attempts(db: Reader, { task_id }: { task_id: string }): Promise<ResultAttempt[]> {
+    const rows = await db.rows("SELECT * FROM attempts WHERE task_id = $1 ORDER BY attempt", [task_id]);
+    return rows.map(toAttempt);
+  },
+
+  async cases(db: Reader, filter: CaseFilter): Promise<ResultCase[]> {
+    const { where, values } = conditions([
+      ["run_id = ?", "run_id" in filter ? filter.run_id : undefined],
+      ["task_id = ?", "task_id" in filter ? filter.task_id : undefined],
+      ["outcome = ?", filter.outcome],
+    ]);
+    const which = filter.attempts === "all" ? "" : "AND is_final";
+    const rows = await db.rows(
+      `SELECT task_id, attempt, is_final, case_number, test_id, framework, file, name, parameters, outcome,
+              duration_ms, message, detail, stdout, stderr, retries, expected_failure, worker_id
+       FROM cases ${where} ${which} ORDER BY task_id, attempt, case_number
+       LIMIT ${wholeNumber(filter.limit ?? CASE_LIMIT)}`,
+      values,
+    );
+    return rows as unknown as ResultCase[];
+  },
+
+  async run(db: Reader, { run_id }: { run_id: string }): Promise<ResultRun | null> {
+    return selectRun(db, "run_id = $1", [run_id]);
+  },
+
+  async runByKey(db: Reader, { project, key }: { project: string; key: string }): Promise<ResultRun | null> {
+    return selectRun(db, "project = $1 AND run_key = $2", [project, key]);
+  },
+
+  /** What a submission with this key was answered, however long ago. */
+  async submissionByKey(
+    db: Reader,
+    { project, key }: { project: string; key: string },
+  ): Promise<Remembered | null> {
+    const rows = await db.rows(
+      `SELECT body_hash, submission_id, run_id, first_task_id, task_count AS count, sealed_at AS at
+       FROM submissions WHERE project = $1 AND idempotency_key = $2 ORDER BY rowid DESC LIMIT 1`,
+      [project, key],
+    );
+    return (rows[0] as unknown as Remembered | undefined) ?? null;
+  },
+
+  async counts(
+    db: Reader,
+    filter: { project?: string; run_id?: string },
+  ): Promise<Record<ResultState, number>> {
+    const { where, values } = conditions([
+      ["project = ?", filter.project],
+      ["run_id = ?", filter.run_id],
+    ]);
+    const rows = await db.rows(`SELECT state, count(*) AS n FROM tasks ${where} GROUP BY state`, values);
+    return toCounts(rows);
+  },
+
+  /** The cases of a run that took longest, as far as they count. */
+  async slowest(db: Reader, { run_id, limit }: { run_id: string; limit: number }): Promise<SlowCase[]> {
+    const rows = await db.rows(
+      `SELECT task_id, test_id, framework, file, name, parameters, outcome, duration_ms
+       FROM cases WHERE run_id = $1 AND is_final
+       ORDER BY duration_ms DESC, test_id LIMIT ${wholeNumber(limit)}`,
+      [run_id],
+    );
+    return rows as unknown as SlowCase[];
+  },
+
+  learnedDurations,
+} as const;
+
+export type QueryName = keyof typeof QUERIES;
+export type QueryParams<N extends QueryName> = Parameters<(typeof QUERIES)[N]>[1];
+export type QueryAnswer<N extends QueryName> = Awaited<ReturnType<(typeof QUERIES)[N]>>;
+
+export function isQueryName(name: string): name is QueryName {
+  return Object.hasOwn(QUERIES, name);
+}
+
+/** @param picked a query for the ids. They are chosen first, so that the joins see one page only. */
+async function selectTasks(db: Reader, picked: string, values: string[]): Promise<ResultTask[]> {
+  const rows = await db.rows(
+    `WITH picked AS (${picked}),
+          tried AS (
+            SELECT task_id, count(*) AS attempts, arg_max(started_at, attempt) AS started_at
+            FROM attempts WHERE task_id IN (SELECT task_id FROM picked) GROUP BY task_id)
+     SELECT t.* EXCLUDE (submission_id, retry_delay_ms, estimate_ms, last_attempt, incarnation),
+            coalesce(attempts, 0) AS attempts, started_at
+     FROM tasks t LEFT JOIN tried USING (task_id)
+     WHERE task_id IN (SELECT task_id FROM picked) ORDER BY task_id DESC`,
+    values,
+  );
+  return rows.map(toTask);
+}
+
+function toTask(row: SqlRow): ResultTask {
+  const { cpu_milli, memory_mb, gpu_count, ...shown } = row;
+  return {
+    ...shown,
+    requirements: parsed(row["requirements"]),
+    dependencies: parsed(row["dependencies"]),
+    config: parsed(row["config"]),
+    resources: { cpu_milli, memory_mb, gpu: gpu_count },
+  } as unknown as ResultTask;
+}
+
+function toAttempt(row: SqlRow): ResultAttempt {
+  const { cases_passed: passed, cases_failed: failed, cases_skipped: skipped, cases_error: error } = row;
+  const { cpu_ms, max_rss_bytes, error_code: code, error_message: message } = row;
+  const { task_id, attempt, worker_id, slot, outcome, is_final } = row;
+  const { assigned_at, started_at, ended_at, duration_ms, exit_code, signal } = row;
+  return {
+    task_id,
+    attempt,
+    worker_id,
+    slot,
+    state: outcome,
+    is_final,
+    assigned_at,
+    started_at,
+    ended_at,
+    duration_ms,
+    exit_code,
+    signal,
+    counts: passed === null ? null : { passed, failed, skipped, error },
+    usage: cpu_ms === null ? null : { cpu_ms, max_rss_bytes },
+    log_bytes: row["log_bytes"] ?? 0,
+    error: code === null ? null : { code, message },
+  } as unknown as ResultAttempt;
+}
+
+async function selectRun(db: Reader, where: string, values: string[]): Promise<ResultRun | null> {
+  const [run] = await db.rows(
+    `SELECT run_id, project, run_key, name, opened_at FROM runs WHERE ${where} ORDER BY rowid DESC LIMIT 1`,
+    values,
+  );
+  if (run === undefined) return null;
+  const counts = await QUERIES.counts(db, { run_id: String(run["run_id"]) });
+  const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
+  return { ...run, total, counts } as unknown as ResultRun;
+}
+
+function toCounts(rows: SqlRow[]): Record<ResultState, number> {
+  const counts = { open: 0, completed: 0, failed: 0, timed_out: 0, cancelled: 0, skipped: 0 };
+  for (const row of rows) counts[row["state"] as ResultState] = Number(row["n"]);
+  return counts;
+}
+
+function parsed(json: unknown): unknown {
+  return typeof json === "string" ? JSON.parse(json) : null;
+}
+
+function oneOf(column: string, values: readonly string[]): string {
+  return `${column} IN (${values.map((_, i) => `$${i + 1}`).join(", ")})`;
+}
+
+/** Those with a value, joined; `?` becomes the number of its value. */
+function conditions(all: [sql: string, value: string | undefined][]): { where: string; values: string[] } {
+  const given = all.filter((each): each is [string, string] => each[1] !== undefined);
+  const parts = given.map(([sql], i) => sql.replace("?", `$${i + 1}`));
+  return { where: `WHERE ${["true", ...parts].join(" AND ")}`, values: given.map(([, value]) => value) };
+}
+
+function wholeNumber(limit: number): number {
+  return Math.max(0, Math.min(CASE_LIMIT, Math.trunc(limit))) || 0;
+}

@@ -1,0 +1,171 @@
+/**
+ * The results of a yard: what the log looks like to SQL, kept up to date behind the log and asked by name.
+ *
+ * Here is the whole of it in one process, over any log. `startResults` runs the same behind a process border,
+ * so that neither a large commit nor a slow query ever holds up the coordinator's loop; tests and tools that
+ * have no loop to protect take this one.
+ */
+import type { EventLog } from "../log/index.ts";
+import { openDatabase } from "./database.ts";
+import { messageOf, ResultsUnavailable } from "./errors.ts";
+import { createFollower } from "./follower.ts";
+import { createProjection, type ReadBlob } from "./projection.ts";
+import { QUERIES, type QueryAnswer, type QueryName, type QueryParams } from "./queries.ts";
+import { createReader, type Reader } from "./reader.ts";
+
+export interface ResultsStatus {
+  /** The last record whose rows are committed. */
+  watermark: number;
+  /** Why it does not get on at the moment; null while it does. */
+  failed: string | null;
+}
+
+export interface Results {
+  status(): ResultsStatus;
+  /** The log is committed up to here. Cheap: call it after every commit. */
+  poke(position: number): void;
+  /** Resolves once the rows up to `position` are committed; rejects with ResultsUnavailable after `close`. */
+  reached(position: number): Promise<void>;
+  /** Called after each transaction, until the returned function is called. */
+  onWatermark(call: (position: number) => void): () => void;
+  /** Rejects with ResultsUnavailable where no answer can be had now. */
+  query<N extends QueryName>(name: N, params: QueryParams<N>): Promise<QueryAnswer<N>>;
+  close(): Promise<void>;
+}
+
+export interface LocalResultsOptions {
+  log: EventLog;
+  dbPath: string;
+  clusterId: string;
+  readBlob: ReadBlob;
+  queryTimeoutMs?: number;
+  onFailure?(error: unknown): void;
+}
+
+const QUERY_TIMEOUT_MS = 10_000;
+
+/** Throws ResultsRefused. The log stays the caller's to close. */
+export async function openLocalResults(options: LocalResultsOptions): Promise<Results> {
+  const { log, dbPath, clusterId, readBlob, queryTimeoutMs: timeoutMs = QUERY_TIMEOUT_MS } = options;
+  const db = await openDatabase(dbPath, { clusterId });
+  const closeAll: (() => void)[] = [() => db.close()];
+  try {
+    const projection = await createProjection({ db, readBlob });
+    closeAll.unshift(() => projection.close());
+    const progress = createProgress(projection.watermark.position);
+    const follower = await createFollower({
+      log,
+      projection,
+      clusterId,
+      onProgress: ({ position }) => progress.moveTo(position),
+      onFailure(error) {
+        progress.fail(messageOf(error));
+        options.onFailure?.(error);
+      },
+    });
+    const reader = createReader(db.reader, { timeoutMs });
+    return createLocal({ follower, progress, reader, closeAll });
+  } catch (error) {
+    for (const close of closeAll) close();
+    throw error;
+  }
+}
+
+interface LocalParts {
+  follower: Awaited<ReturnType<typeof createFollower>>;
+  progress: Progress;
+  reader: Reader;
+  closeAll: (() => void)[];
+}
+
+function createLocal({ follower, progress, reader, closeAll }: LocalParts): Results {
+  const running = new Set<Promise<unknown>>();
+  let closing: Promise<void> | null = null;
+  const close = async () => {
+    progress.end();
+    await follower.stop();
+    await Promise.allSettled(running);
+    for (const each of closeAll) each();
+  };
+  return {
+    status: () => progress.status(),
+    poke: (position) => follower.poke(position),
+    reached: (position) => progress.reached(position),
+    onWatermark: (call) => progress.onWatermark(call),
+    query(name, params) {
+      if (closing !== null) return Promise.reject(new ResultsUnavailable("the results are closed"));
+      const answer = runQuery(reader, name, params);
+      running.add(answer);
+      const forget = () => running.delete(answer);
+      answer.then(forget, forget);
+      return answer;
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** The table is typed by name; that parameters and answer belong to the same name is lost inside it. */
+function runQuery<N extends QueryName>(
+  reader: Reader,
+  name: N,
+  params: QueryParams<N>,
+): Promise<QueryAnswer<N>> {
+  const ask = QUERIES[name] as (db: Reader, params: QueryParams<N>) => Promise<QueryAnswer<N>>;
+  return ask(reader, params);
+}
+
+/** The watermark, and those who wait for it. */
+export interface Progress {
+  status(): ResultsStatus;
+  moveTo(position: number): void;
+  fail(message: string): void;
+  end(): void;
+  reached(position: number): Promise<void>;
+  onWatermark(call: (position: number) => void): () => void;
+}
+
+interface Waiter {
+  position: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export function createProgress(watermark: number): Progress {
+  const status: ResultsStatus = { watermark, failed: null };
+  const listeners = new Set<(position: number) => void>();
+  let waiters: Waiter[] = [];
+  let ended = false;
+  const closed = () => new ResultsUnavailable("the results are closed");
+  return {
+    status: () => ({ ...status }),
+    moveTo(position) {
+      status.watermark = position;
+      status.failed = null;
+      const done = waiters.filter((each) => each.position <= position);
+      waiters = waiters.filter((each) => each.position > position);
+      for (const each of done) each.resolve();
+      for (const call of listeners) call(position);
+    },
+    fail(message) {
+      status.failed = message;
+    },
+    end() {
+      ended = true;
+      for (const each of waiters) each.reject(closed());
+      waiters = [];
+      listeners.clear();
+    },
+    reached(position) {
+      if (position <= status.watermark) return Promise.resolve();
+      if (ended) return Promise.reject(closed());
+      return new Promise((resolve, reject) => waiters.push({ position, resolve, reject }));
+    },
+    onWatermark(call) {
+      listeners.add(call);
+      return () => void listeners.delete(call);
+    },
+  };
+}

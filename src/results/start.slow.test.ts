@@ -1,0 +1,223 @@
+/** The real process, from the build, over a real log: killed, cut off from its parent, refused, measured. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createPrng, type Event } from "../core/index.ts";
+import { type LmdbLog, openLmdbLog } from "../log/index.ts";
+import { dump, selectFrom } from "./dump.testing.ts";
+import {
+  attempt,
+  claim,
+  CLUSTER,
+  createHistory,
+  document,
+  type History,
+  putBlob,
+  randomStep,
+  reportedCase,
+  result,
+  spec,
+  submit,
+  worker,
+} from "./history.testing.ts";
+import { startResults, type StartedResults } from "./start.ts";
+
+const built = (name: string) => fileURLToPath(new URL(`../../dist/results/${name}`, import.meta.url));
+const processPath = built("results-process.js");
+
+let dir: string;
+let log: LmdbLog;
+let history: History;
+const started: StartedResults[] = [];
+
+beforeAll(() => {
+  if (!existsSync(processPath)) throw new Error(`${processPath} is missing: npm run build`);
+});
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "testyard-results-"));
+  log = await openLmdbLog({ dir: join(dir, "log") });
+  history = createHistory(log, { seed: 21 });
+});
+
+afterEach(async () => {
+  for (const results of started.splice(0)) await results.close();
+  await log.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function start(name = "results.duckdb"): Promise<StartedResults> {
+  const results = await startResults({
+    logDir: join(dir, "log"),
+    dbPath: join(dir, name),
+    clusterId: CLUSTER,
+    readBlob: async (hash) => history.blobs.get(hash) ?? null,
+    processPath,
+  });
+  started.push(results);
+  return results;
+}
+
+async function catchUp(results: StartedResults): Promise<void> {
+  results.poke(history.tip.position);
+  await results.reached(history.tip.position);
+}
+
+async function build(name: string): Promise<void> {
+  const results = await start(name);
+  await catchUp(results);
+  await results.close();
+}
+
+it("follows the log of the coordinator, with blobs from it, and answers queries", async () => {
+  const run_id = await history.begin();
+  const results = await start();
+  const id = history.id();
+  await history.run(submit(run_id, [spec(id, run_id)]));
+  await attempt(history, id, result({ document: putBlob(history, document([reportedCase("a")])) }));
+  await catchUp(results);
+  expect(await results.query("task", { task_id: id })).toMatchObject({ state: "completed", attempts: 1 });
+  expect(await results.query("cases", { run_id })).toMatchObject([{ name: "a", outcome: "passed" }]);
+  expect(results.status()).toEqual({ watermark: history.tip.position, failed: null });
+  const pid = results.pid() ?? 0;
+  await results.close();
+  expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+});
+
+it("holds, after kill -9 at any moment, what a build from the whole log holds", {
+  timeout: 120_000,
+}, async () => {
+  const prng = createPrng(5);
+  await history.run(claim(1));
+  for (const name of ["w1", "w2", "w3"]) await history.run(worker(name, `${name}-a`));
+  const results = await start("live.duckdb");
+  const pids = new Set<number>();
+  for (let kill = 0; kill < 10; kill++) {
+    const target = history.tip.position;
+    for (let step = 0; step < 25; step++) {
+      await randomStep(history, prng);
+      results.poke(history.tip.position);
+    }
+    if (prng.chance(0.5)) await results.reached(target + 1 + prng.below(history.tip.position - target));
+    const pid = results.pid();
+    if (pid !== null) {
+      pids.add(pid);
+      process.kill(pid, "SIGKILL");
+    }
+    if (prng.chance(0.7)) await results.reached(history.tip.position);
+  }
+  await catchUp(results);
+  await results.close();
+  await build("fresh.duckdb");
+  const live = await dump(join(dir, "live.duckdb"));
+  expect(pids.size).toBeGreaterThan(5);
+  expect(live["attempts"]?.length).toBeGreaterThan(20);
+  expect(live).toEqual(await dump(join(dir, "fresh.duckdb")));
+});
+
+it("answers results_unavailable while its process is away, and again when it is back", async () => {
+  await history.begin();
+  const results = await start();
+  await catchUp(results);
+  process.kill(results.pid() ?? 0, "SIGKILL");
+  const back = new Promise<void>((resolve) => {
+    results.onWatermark(() => resolve());
+  });
+  await expect(results.query("counts", {})).rejects.toMatchObject({ code: "results_unavailable" });
+  expect(results.status().failed).toMatch(/SIGKILL/);
+  await back;
+  expect(await results.query("counts", {})).toMatchObject({ open: 0 });
+  expect(results.status().failed).toBeNull();
+});
+
+it("is built anew when the file was deleted", async () => {
+  await history.begin();
+  await build("results.duckdb");
+  const before = await dump(join(dir, "results.duckdb"));
+  rmSync(join(dir, "results.duckdb"));
+  await build("results.duckdb");
+  expect(await dump(join(dir, "results.duckdb"))).toEqual(before);
+});
+
+describe("at the start", () => {
+  it("is refused with one line over a file that is no database", async () => {
+    await history.begin();
+    writeFileSync(join(dir, "results.duckdb"), "not a database at all");
+    const refusal = start();
+    await expect(refusal).rejects.toMatchObject({ code: "results_foreign_file" });
+    await expect(refusal).rejects.toThrow(/^[^\n]*results\.duckdb is not a results file[^\n]*$/);
+  });
+
+  it("is refused when its program cannot run", async () => {
+    await history.begin();
+    const options = { logDir: join(dir, "log"), dbPath: join(dir, "r.duckdb"), clusterId: CLUSTER };
+    const readBlob = async () => null;
+    const refusal = startResults({ ...options, readBlob, processPath: join(dir, "nothing.js") });
+    await expect(refusal).rejects.toMatchObject({ code: "results_unopenable" });
+  });
+
+  it("gets the file although the process of a killed parent still held it", async () => {
+    await history.begin();
+    const options = { logDir: join(dir, "log"), dbPath: join(dir, "results.duckdb"), clusterId: CLUSTER };
+    const program = `
+      const { startResults } = await import(${JSON.stringify(pathToFileURL(built("index.js")).href)});
+      await startResults({ ...${JSON.stringify(options)}, readBlob: async () => null });
+      console.log("open");`;
+    const parent = spawn(process.execPath, ["--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(parent.stdout, "data");
+    parent.kill("SIGKILL");
+    await once(parent, "exit");
+    await catchUp(await start());
+  });
+});
+
+it("keeps up with thousands of rows a second", { timeout: 60_000 }, async () => {
+  const run_id = await history.begin();
+  const tasks = 10_000;
+  await appendEndedTasks(run_id, tasks);
+  const results = await start();
+  const from = performance.now();
+  await catchUp(results);
+  const seconds = (performance.now() - from) / 1000;
+  await results.close();
+  const rows = "SELECT (SELECT count(*) FROM attempts) + (SELECT count(*) FROM tasks) AS n";
+  expect(await selectFrom(join(dir, "results.duckdb"), rows)).toEqual([{ n: String(2 * tasks) }]);
+  // Three rows a task. Tens of thousands a second on an idle machine; this one may be anything but idle.
+  expect((3 * tasks) / seconds).toBeGreaterThan(3_000);
+});
+
+/** Folds nothing, and writes many events into a record, as a busy coordinator does. */
+async function appendEndedTasks(run_id: string, count: number): Promise<void> {
+  for (let done = 0; done < count; done += 100) {
+    const tasks = Array.from({ length: 100 }, () => spec(history.id(), run_id)).sort((a, b) =>
+      a.task_id < b.task_id ? -1 : 1,
+    );
+    const submission = { submission_id: `s-${done}`, v: 1 } as const;
+    const first_task_id = tasks[0]?.task_id ?? "";
+    const opened = { run_id, project: "shop", first_task_id, count: 100, idempotency: null };
+    const ends = tasks.map(({ task_id }): Event => {
+      const lease = {
+        attempt: 1,
+        worker_id: "w1",
+        incarnation: "w1-a",
+        slot: 0,
+        gpus: [],
+        assigned_at: history.now,
+      };
+      const next = { state: "completed" as const, reason: null };
+      return { type: "AttemptFinished", v: 1, task_id, run_id, lease, result: result(), next };
+    });
+    await history.append([
+      { type: "SubmissionOpened", ...submission, ...opened },
+      { type: "TasksAdded", ...submission, tasks, resolved: {} },
+      { type: "SubmissionSealed", ...submission },
+      ...ends,
+    ]);
+  }
+}

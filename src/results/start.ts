@@ -1,0 +1,253 @@
+/**
+ * Results behind a process border. The parent's share is small: it says how far the log is committed, hands
+ * over blobs, passes queries on, and starts the process again, with growing pauses, when it ends.
+ *
+ * At the start a file that cannot be used is an error for a person to act on. Later it is not: the log keeps
+ * everything, so the coordinator goes on without results, says so in its status, and tries again.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { type Logger, silentLogger } from "../ports/index.ts";
+import { messageOf, ResultsRefused, ResultsUnavailable } from "./errors.ts";
+import {
+  createPending,
+  type FromProcess,
+  type PendingAnswers,
+  type StartOptions,
+  type ToProcess,
+} from "./ipc.ts";
+import type { ReadBlob } from "./projection.ts";
+import type { QueryAnswer } from "./queries.ts";
+import { createProgress, type Progress, type Results, type ResultsStatus } from "./results.ts";
+
+export interface StartResultsOptions {
+  /** Folder of the LMDB log, which must exist. */
+  logDir: string;
+  dbPath: string;
+  clusterId: string;
+  readBlob: ReadBlob;
+  logger?: Logger;
+  queryTimeoutMs?: number;
+  /** The program to start; by default the one beside this file in a build. */
+  processPath?: string;
+}
+
+export interface StartedResults extends Results {
+  /** Of the process as it is now; null while none is there. */
+  pid(): number | null;
+}
+
+const QUERY_TIMEOUT_MS = 10_000;
+/** Beyond the process's own limit: then it does not answer at all. */
+const ANSWER_GRACE_MS = 5_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 10_000;
+const CLOSE_PATIENCE_MS = 10_000;
+const STDERR_KEPT = 4_000;
+
+/** Resolves once the process has the file open. Rejects with ResultsRefused; then nothing is left running. */
+export async function startResults(options: StartResultsOptions): Promise<StartedResults> {
+  const supervisor = new Supervisor(options);
+  await supervisor.start();
+  return supervisor;
+}
+
+class Supervisor implements StartedResults {
+  readonly #options: StartResultsOptions;
+  readonly #logger: Logger;
+  readonly #progress: Progress = createProgress(0);
+  readonly #answers: PendingAnswers<unknown> = createPending();
+  #child: ChildProcess | null = null;
+  #state: "starting" | "ready" | "down" | "closed" = "starting";
+  #first: { resolve(): void; reject(error: Error): void } | null = null;
+  /** How far the log is committed, and how far the process has been told. */
+  #target = 0;
+  #told = 0;
+  #pauseMs = FIRST_PAUSE_MS;
+  #restart: NodeJS.Timeout | undefined;
+  /** What the process said before it ended. */
+  #lastWords = "";
+
+  constructor(options: StartResultsOptions) {
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#first = { resolve, reject };
+      this.#spawn();
+    });
+  }
+
+  status(): ResultsStatus {
+    return this.#progress.status();
+  }
+
+  reached(position: number): Promise<void> {
+    return this.#progress.reached(position);
+  }
+
+  onWatermark(call: (position: number) => void): () => void {
+    return this.#progress.onWatermark(call);
+  }
+
+  pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  poke(position: number): void {
+    if (position <= this.#target) return;
+    this.#target = position;
+    this.#tell();
+  }
+
+  /** One message at a time: the next goes out when the process has done what it was told. */
+  #tell(): void {
+    const isBusy = this.#told > this.#progress.status().watermark;
+    if (this.#state !== "ready" || isBusy || this.#target <= this.#told) return;
+    this.#told = this.#target;
+    this.#send({ kind: "poke", position: this.#target });
+  }
+
+  query: Results["query"] = (name, params) => {
+    if (this.#state !== "ready") return Promise.reject(this.#unavailable());
+    const answer = this.#answers.ask((id) => {
+      this.#send({ kind: "query", id, name, params });
+      this.#limit(id);
+    });
+    return answer as Promise<QueryAnswer<typeof name>>;
+  };
+
+  #limit(id: number): void {
+    const { queryTimeoutMs = QUERY_TIMEOUT_MS } = this.#options;
+    const late = () =>
+      this.#answers.take(id)?.reject(new ResultsUnavailable("the results process does not answer"));
+    setTimeout(late, queryTimeoutMs + ANSWER_GRACE_MS).unref();
+  }
+
+  #unavailable(): ResultsUnavailable {
+    const { failed } = this.#progress.status();
+    return new ResultsUnavailable(
+      failed === null ? "the results are not open" : `no results for now: ${failed}`,
+    );
+  }
+
+  #spawn(): void {
+    this.#state = "starting";
+    this.#lastWords = "";
+    const program =
+      this.#options.processPath ?? fileURLToPath(new URL("./results-process.js", import.meta.url));
+    // execArgv: a debugger or a loader of the parent is not the child's.
+    const child = fork(program, [], {
+      serialization: "advanced",
+      execArgv: [],
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    this.#child = child;
+    let stderr = "";
+    child.stderr?.on("data", (text: Buffer) => {
+      stderr = (stderr + text.toString()).slice(-STDERR_KEPT);
+    });
+    child.on("message", (message: FromProcess) => this.#onMessage(message));
+    child.on("error", (error) => {
+      this.#lastWords ||= messageOf(error);
+    });
+    child.once("close", (code, signal) => {
+      if (stderr !== "") this.#logger.warn("results process said", { stderr });
+      this.#onEnd(this.#lastWords || `the results process ended (${signal ?? `exit ${code}`})`);
+    });
+    this.#send({ kind: "start", options: this.#startOptions() });
+  }
+
+  #startOptions(): StartOptions {
+    const { logDir, dbPath, clusterId, queryTimeoutMs = QUERY_TIMEOUT_MS } = this.#options;
+    return { log_dir: logDir, db_path: dbPath, cluster_id: clusterId, query_timeout_ms: queryTimeoutMs };
+  }
+
+  #send(message: ToProcess): void {
+    // A process that is going away is noticed by its end, not by a failed send.
+    if (this.#child?.connected) this.#child.send(message, () => {});
+  }
+
+  #onMessage(message: FromProcess): void {
+    switch (message.kind) {
+      case "ready":
+        return this.#onReady(message.watermark);
+      case "refused":
+        return this.#onRefused(message);
+      case "failed":
+        this.#lastWords = message.message;
+        return;
+      case "watermark":
+        this.#pauseMs = FIRST_PAUSE_MS;
+        this.#progress.moveTo(message.position);
+        return this.#tell();
+      case "answer":
+        return this.#answers.take(message.id)?.resolve(message.value);
+      case "unavailable":
+        return this.#answers.take(message.id)?.reject(new ResultsUnavailable(message.message));
+      case "query_failed":
+        return this.#answers.take(message.id)?.reject(new Error(message.message));
+      case "read_blob":
+        return void this.#readBlob(message);
+    }
+  }
+
+  #onReady(watermark: number): void {
+    if (this.#state === "closed") return;
+    this.#state = "ready";
+    this.#told = watermark;
+    this.#progress.moveTo(watermark);
+    this.#first?.resolve();
+    this.#first = null;
+    this.#tell();
+  }
+
+  #onRefused({ code, message, details }: Extract<FromProcess, { kind: "refused" }>): void {
+    this.#lastWords = message;
+    if (this.#first === null) return;
+    const first = this.#first;
+    this.#first = null;
+    this.#state = "closed";
+    first.reject(new ResultsRefused(code, message, details));
+  }
+
+  async #readBlob({ id, hash }: { id: number; hash: string }): Promise<void> {
+    try {
+      this.#send({ kind: "blob", id, bytes: await this.#options.readBlob(hash) });
+    } catch (error) {
+      this.#send({ kind: "blob_failed", id, message: messageOf(error) });
+    }
+  }
+
+  #onEnd(reason: string): void {
+    this.#child = null;
+    this.#answers.rejectAll(() => new ResultsUnavailable(reason));
+    if (this.#first !== null) {
+      this.#first.reject(new ResultsRefused("results_unopenable", reason, { path: this.#options.dbPath }));
+      this.#first = null;
+      this.#state = "closed";
+    }
+    if (this.#state === "closed") return;
+    this.#state = "down";
+    this.#progress.fail(reason);
+    this.#logger.error("results are not available", { reason, retry_in_ms: this.#pauseMs });
+    this.#restart = setTimeout(() => this.#spawn(), this.#pauseMs);
+    this.#restart.unref();
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+
+  async close(): Promise<void> {
+    const child = this.#child;
+    this.#state = "closed";
+    clearTimeout(this.#restart);
+    this.#progress.end();
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    this.#send({ kind: "close" });
+    const impatience = setTimeout(() => child.kill("SIGKILL"), CLOSE_PATIENCE_MS);
+    await ended;
+    clearTimeout(impatience);
+  }
+}
