@@ -38,6 +38,7 @@ const FALL_BACK = new Set(["EMLINK", "EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP", 
 export class BlobCache {
   readonly dir: string;
   private readonly held = new Map<string, Held>();
+  private readonly shards = new Set<string>();
   private readonly checking = new Map<string, Promise<boolean>>();
   sizeBytes = 0;
 
@@ -115,7 +116,9 @@ export class BlobCache {
   /** Takes over a file whose content was just verified. */
   adopt(path: string, sha256: string, variant: Variant): void {
     const target = this.pathOf(sha256, variant);
-    mkdirSync(join(this.dir, sha256.slice(0, 2)), { recursive: true });
+    const shard = sha256.slice(0, 2);
+    if (!this.shards.has(shard)) mkdirSync(join(this.dir, shard), { recursive: true });
+    this.shards.add(shard);
     chmodSync(path, modeOf(variant));
     renameSync(path, target);
     const stat = lstatSync(target, { bigint: true });

@@ -8,7 +8,7 @@ import { copyFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobCache, BlobNeed, Variant } from "./blob-cache.ts";
 import { FetchedBlobCorrupt, FetchedBlobMissing } from "./errors.ts";
-import { eachLimited, hashFile } from "./hash-file.ts";
+import { eachLimited, eachOf, hashFile } from "./hash-file.ts";
 import { hashOf } from "./manifest.ts";
 
 const FETCHES_PER_BLOB = 3;
@@ -17,6 +17,8 @@ const CHECKS_AT_ONCE = 8;
 const PACKED_BLOB_BYTES = 1024 * 1024;
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_BLOBS = 1_000;
+const WRITES_AT_ONCE = 4;
+const MAX_ROUNDS = 20;
 
 export interface BlobFetcher {
   /** Many small blobs in any order; one that is not there is simply not delivered. */
@@ -47,7 +49,10 @@ export class BlobSupply {
   async ensure(needs: readonly BlobNeed[], fetcher: BlobFetcher): Promise<number> {
     let fetchedBytes = 0;
     let lacking = await this.lacking(needs);
-    while (lacking.length > 0) {
+    for (let round = 1; lacking.length > 0; round += 1) {
+      const [first] = lacking;
+      // Stored and verified, and yet not there: something else writes in this cache.
+      if (first !== undefined && round > MAX_ROUNDS) throw new FetchedBlobCorrupt(first.sha256, MAX_ROUNDS);
       const foreign = this.foreign(lacking);
       const mine = this.claim(lacking);
       fetchedBytes += await this.fetchAll(mine, fetcher);
@@ -143,32 +148,43 @@ export class BlobSupply {
     const damaged = new Set<string>();
     let bytes = 0;
     for (let attempt = 1; attempt <= FETCHES_PER_BLOB && open.size > 0; attempt += 1) {
-      for await (const item of fetcher.fetchMany([...open.keys()])) {
-        const wanted = open.get(item.sha256);
-        if (wanted === undefined) continue;
-        if (hashOf(item.bytes) !== item.sha256) {
-          damaged.add(item.sha256);
-          continue;
-        }
-        await this.store(wanted, item.bytes);
-        open.delete(item.sha256);
-        bytes += item.bytes.length;
-      }
+      const delivered = this.verified(fetcher.fetchMany([...open.keys()]), open, damaged);
+      await eachOf(delivered, WRITES_AT_ONCE, async ({ wanted, content }) => {
+        await this.store(wanted, content);
+        bytes += content.length;
+      });
     }
     const [left] = open.keys();
     if (left === undefined) return bytes;
     throw damaged.has(left) ? new FetchedBlobCorrupt(left, FETCHES_PER_BLOB) : new FetchedBlobMissing(left);
   }
 
+  /** What was asked for and arrived whole; each leaves `open` as it passes. */
+  private async *verified(
+    items: AsyncIterable<{ sha256: string; bytes: Uint8Array }>,
+    open: Map<string, Wanted>,
+    damaged: Set<string>,
+  ): AsyncGenerator<{ wanted: Wanted; content: Uint8Array }> {
+    for await (const { sha256, bytes } of items) {
+      const wanted = open.get(sha256);
+      if (wanted === undefined) continue;
+      if (hashOf(bytes) === sha256) {
+        open.delete(sha256);
+        yield { wanted, content: bytes };
+      } else damaged.add(sha256);
+    }
+  }
+
   private async store(wanted: Wanted, bytes: Uint8Array): Promise<void> {
     const temporary = this.temporaryPath();
     try {
-      await writeFile(temporary, bytes);
+      await writeFile(temporary, bytes, { flag: "wx" });
       this.cache.adopt(temporary, wanted.sha256, wanted.variant);
-      wanted.done();
-    } finally {
+    } catch (error) {
       await rm(temporary, { force: true });
+      throw error;
     }
+    wanted.done();
   }
 
   private temporaryPath(): string {

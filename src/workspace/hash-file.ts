@@ -1,4 +1,4 @@
-/** Hashes files without following links and without holding large ones in memory. */
+/** Hashes files without following links or holding large ones in memory; and does such work a few at a time. */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
@@ -61,4 +61,27 @@ export async function eachLimited<T>(
   const outcomes = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, lane));
   const rejected = outcomes.find((outcome) => outcome.status === "rejected");
   if (rejected !== undefined) throw rejected.reason;
+}
+
+/** The same over a stream of items: no more are taken from it than are being worked on. */
+export async function eachOf<T>(
+  items: AsyncIterable<T>,
+  limit: number,
+  action: (item: T) => Promise<void>,
+): Promise<void> {
+  const running = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  try {
+    for await (const item of items) {
+      const work: Promise<void> = action(item)
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => running.delete(work));
+      running.add(work);
+      if (running.size >= limit) await Promise.race(running);
+      if (failures.length > 0) break;
+    }
+  } finally {
+    await Promise.all(running);
+  }
+  if (failures.length > 0) throw failures[0];
 }

@@ -215,6 +215,21 @@ describe("blobs in the cache", () => {
     await expect(prepare(cache, treeHash)).rejects.toMatchObject({ code: "blob_missing", details: { hash } });
   });
 
+  it.each(["beta", "B".repeat(2_000_000)])("that cannot be written end the prepare (%#)", async (content) => {
+    const cache = await openCache();
+    const treeHash = await upload({ b: content, c: "gamma" });
+    const hash = hashOf(Buffer.from(content));
+    // A file where the folder must be: as final as a full disk, and possible everywhere.
+    mkdirSync(join(base, "cache/blobs"), { recursive: true });
+    writeFileSync(join(base, "cache/blobs", hash.slice(0, 2)), "");
+    await expect(prepare(cache, treeHash)).rejects.toMatchObject({
+      code: expect.stringMatching(/E[A-Z]+/) as string,
+    });
+    rmSync(join(base, "cache/blobs", hash.slice(0, 2)));
+    expect(readTree((await prepare(cache, treeHash)).dir)).toEqual({ b: content, c: "gamma" });
+    expect(readdirSync(join(base, "cache/tmp"))).toEqual([]);
+  });
+
   it("are fetched once for prepares that run at once, and a failed fetch is taken over", async () => {
     const cache = await openCache();
     const treeHash = await upload(TREE);
