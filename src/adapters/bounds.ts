@@ -10,7 +10,7 @@ import { FILE_CASE, RUN_CASE } from "./adapter.ts";
 
 export const MESSAGE_BYTES = 2 * 1024;
 export const DETAIL_BYTES = 16 * 1024;
-export const NAME_BYTES = 4 * 1024;
+const NAME_BYTES = 4 * 1024;
 export const CASES_LIMIT = 200_000;
 
 const ESCAPES = new RegExp(
@@ -20,7 +20,7 @@ const ESCAPES = new RegExp(
 const LONE_SURROGATES = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
 
 /** Colour is for terminals; a stored message is read by people, matched by tools and put into XML. */
-export function plainText(text: string): string {
+function plainText(text: string): string {
   return text.replace(ESCAPES, "").replace(LONE_SURROGATES, "\uFFFD");
 }
 

@@ -52,8 +52,12 @@ describe("what real frameworks wrote", () => {
 
 test("retries that led to success are counted, and those that did not stay failures", () => {
   const cases = parse(`<testsuite name="s">
-    <testcase classname="C" name="flaky" time="0.1"><flakyFailure message="x"/><flakyError message="y"/></testcase>
-    <testcase classname="C" name="hard"><failure message="z">trace</failure><rerunFailure message="again"/></testcase>
+    <testcase classname="C" name="flaky" time="0.1">
+      <flakyFailure message="x"/><flakyError message="y"/>
+    </testcase>
+    <testcase classname="C" name="hard">
+      <failure message="z">trace</failure><rerunFailure message="again"/>
+    </testcase>
   </testsuite>`);
   expect(cases[0]).toMatchObject({ name: "C > flaky", outcome: "passed", retries: 2 });
   expect(cases[1]).toMatchObject({ name: "C > hard", outcome: "failed", message: "z", detail: "trace" });
@@ -81,7 +85,8 @@ test("an error beside the cases of a suite is a case", () => {
 
 test("entities are decoded once, and CDATA is taken as it stands", () => {
   const [one] = parse(
-    `<testsuite><testcase name="&amp;lt; &#x41;&#66;"><system-out><![CDATA[<b> &amp; ]]></system-out></testcase></testsuite>`,
+    `<testsuite><testcase name="&amp;lt; &#x41;&#66;">
+      <system-out><![CDATA[<b> &amp; ]]></system-out></testcase></testsuite>`,
   );
   expect(one).toMatchObject({ name: "&lt; AB", stdout: "<b> &amp; " });
 });
@@ -109,7 +114,8 @@ test("a truncated document gives the cases before the cut, and an error", () => 
 });
 
 test("a document type is refused, so no entity can be defined", () => {
-  const bomb = `<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><testsuite><testcase name="&b;"/></testsuite>`;
+  const bomb = `<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>
+    <testsuite><testcase name="&b;"/></testsuite>`;
   const { cases } = parseJunit(bomb, OPTIONS);
   expect(cases).toHaveLength(1);
   expect(cases[0]).toMatchObject({ outcome: "error", message: expect.stringContaining("document type") });

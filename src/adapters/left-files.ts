@@ -5,7 +5,7 @@ import { relativePosix } from "./bounds.ts";
 import { STARTED_FILE } from "./given-command.ts";
 import { globFiles } from "./patterns.ts";
 
-export const REPORT_LIMIT_BYTES = 64 * 1024 * 1024;
+const REPORT_LIMIT_BYTES = 64 * 1024 * 1024;
 const REPORTS_LIMIT = 10_000;
 
 export interface LeftFile {

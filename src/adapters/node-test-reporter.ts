@@ -21,7 +21,8 @@ function write(record) {
 }
 
 function cut(text) {
-  return text.length <= LIMIT ? text : text.slice(0, LIMIT) + "\\n... cut: " + text.length + " characters in all";
+  if (text.length <= LIMIT) return text;
+  return text.slice(0, LIMIT) + "\\n... cut: " + text.length + " characters in all";
 }
 
 function isFile(data) {
@@ -68,8 +69,9 @@ export default async function* testyard(source) {
   write({ kind: "start", node: process.version });
   for await (const { type, data } of source) {
     if (type === "test:enqueue" && isFile(data)) write({ kind: "file", file: data.file });
-    else if (type === "test:dequeue" && !isFile(data)) write({ kind: "begin", file: data.file, name: data.name });
-    else if (type === "test:complete") {
+    else if (type === "test:dequeue" && !isFile(data)) {
+      write({ kind: "begin", file: data.file, name: data.name });
+    } else if (type === "test:complete") {
       const kind = isFile(data) ? "file_done" : "done";
       write({ kind, file: data.file, name: data.name, nesting: data.nesting, number: data.testNumber });
     } else if (type === "test:pass") ended(data, "passed");

@@ -23,10 +23,11 @@ export interface NodeTestScript {
 const WITH_VALUE = new Set(
   (
     "-r --require --import --loader --experimental-loader -C --conditions --env-file --env-file-if-exists " +
-    "--input-type --test-name-pattern --test-skip-pattern --test-concurrency --test-timeout --test-isolation " +
-    "--test-global-setup --test-coverage-include --test-coverage-exclude --test-coverage-branches " +
-    "--test-coverage-functions --test-coverage-lines --max-old-space-size --stack-trace-limit " +
-    "--test-reporter --test-reporter-destination --test-shard --experimental-default-type --tsconfig"
+    "--input-type --test-name-pattern --test-skip-pattern --test-concurrency --test-timeout " +
+    "--test-isolation --test-global-setup --test-coverage-include --test-coverage-exclude " +
+    "--test-coverage-branches --test-coverage-functions --test-coverage-lines --max-old-space-size " +
+    "--stack-trace-limit --test-reporter --test-reporter-destination --test-shard " +
+    "--experimental-default-type --tsconfig"
   ).split(" "),
 );
 const OURS = /^--(?:test-reporter|test-reporter-destination|test-shard|watch|watch-path|test)(?:=|$)/;

@@ -118,7 +118,9 @@ test("runs with the flags, environment and files of the project's own script", a
   const root = await suite({
     "package.json": JSON.stringify({
       scripts: {
-        test: "echo start && cross-env FROM_SCRIPT=yes node --import ./setup.mjs --test --test-reporter dot 'spec/**/*.spec.mjs'",
+        test:
+          "echo start && cross-env FROM_SCRIPT=yes node --import ./setup.mjs --test " +
+          "--test-reporter dot 'spec/**/*.spec.mjs'",
       },
     }),
     "setup.mjs": "globalThis.ready = true;\n",
@@ -138,8 +140,11 @@ test("sees nothing of ours", () => { assert.doesNotMatch(process.execArgv.join("
 
 test("a run cut off by its time limit names the file and the case that were running", async () => {
   const root = await suite({
-    "a.test.mjs":
-      'import test from "node:test";\ntest("ok", () => {});\ntest("hangs", () => new Promise((r) => setTimeout(r, 4000)));\n',
+    "a.test.mjs": `
+import test from "node:test";
+test("ok", () => {});
+test("hangs", () => new Promise((resolve) => setTimeout(resolve, 4000)));
+`,
   });
   const { cases } = await realRun(nodeTestAdapter, { root, files: ["a.test.mjs"], timeout_ms: 1500 });
   const last = cases.at(-1);

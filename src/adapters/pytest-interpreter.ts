@@ -93,7 +93,7 @@ async function relink(folder: string): Promise<EnvironmentPython | null> {
   }
 }
 
-export function parseConfig(content: string): Map<string, string> {
+function parseConfig(content: string): Map<string, string> {
   const entries = new Map<string, string>();
   for (const line of content.split(/\r?\n/)) {
     const at = line.indexOf("=");

@@ -82,7 +82,8 @@ def pytest_configure(config):
     _state.update(pid=os.getpid(), cwd=os.getcwd(), root=str(root))
     import pytest
 
-    _write({"kind": "start", "pytest": pytest.__version__, "python": sys.version.split()[0], "root": str(root)})
+    python = sys.version.split()[0]
+    _write({"kind": "start", "pytest": pytest.__version__, "python": python, "root": str(root)})
 
 
 def pytest_collectreport(report):

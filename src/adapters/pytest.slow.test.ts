@@ -38,7 +38,8 @@ async function ownCounts(root: string, args: string[]): Promise<Record<string, n
 
 const MIXED = {
   "pytest.ini":
-    "[pytest]\ntestpaths = tests\npython_files = test_*.py check_*.py\naddopts = -m 'not off'\nmarkers = off\n",
+    "[pytest]\ntestpaths = tests\npython_files = test_*.py check_*.py\n" +
+    "addopts = -m 'not off'\nmarkers = off\n",
   "tests/conftest.py":
     "import pytest\n@pytest.fixture\ndef broken():\n    raise RuntimeError('fixture broke')\n",
   "tests/test_all.py": `

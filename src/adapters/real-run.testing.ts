@@ -28,7 +28,7 @@ interface Ended {
 }
 
 /** The environment without what this test run itself added to it. */
-export function cleanEnv(extra: Record<string, string> = {}): Record<string, string | undefined> {
+function cleanEnv(extra: Record<string, string> = {}): Record<string, string | undefined> {
   const env: Record<string, string | undefined> = { ...process.env, ...extra };
   for (const name of Object.keys(env))
     if (/^(VITEST|NODE_TEST|TEST$|NODE_ENV$|DEV$|PROD$|SSR$|MODE$|BASE_URL$)/.test(name)) delete env[name];

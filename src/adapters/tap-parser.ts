@@ -2,9 +2,9 @@
  * TAP 13 and 14, with subtests.
  *
  * Read line by line with a stack of indentations: what stands deeper belongs to the next test point that
- * is less deep (or, in the form with braces, to the one before). A point with subtests is their sum and no case of its own, unless it failed and none of
- * them did. Lines that are no TAP are a program's output and mean nothing. What a stream promised and did
- * not keep (its plan) is a failure.
+ * is less deep (or, in the form with braces, to the one before). A point with subtests is their sum and no
+ * case of its own, unless it failed and none of them did. Lines that are no TAP are a program's output and
+ * mean nothing. What a stream promised and did not keep (its plan) is a failure.
  */
 import type { CaseResult, SuiteResult } from "./adapter.ts";
 import { CASES_LIMIT, caseResult, DETAIL_BYTES } from "./bounds.ts";
@@ -140,7 +140,7 @@ function addPoint(state: State, indent: number, match: RegExpExecArray): void {
   state.count += 1;
   const rest = match[3] ?? "";
   const opens = /(?:^|\s)\{\s*$/.test(rest);
-  const point = readPoint(match[1] !== undefined, opens ? rest.trimEnd().slice(0, -1) : rest);
+  const point = readPoint(match[1] ?? "", opens ? rest.trimEnd().slice(0, -1) : rest);
   at.count += 1;
   at.worstNumber = Math.max(at.worstNumber, Number(match[2] ?? 0));
   // Diagnostics of a point that is only a sum go nowhere.
@@ -164,7 +164,8 @@ function settle(at: Level, point: Point, nested: readonly Point[]): void {
   if (own) at.points.push(point);
 }
 
-function readPoint(notOk: boolean, rest: string): Point {
+function readPoint(not: string, rest: string): Point {
+  const notOk = not !== "";
   const mark = /(?:^|[^\\])#[ \t]*(skip\S*|todo)\b[ \t]*(.*)$/i.exec(rest);
   const kind = mark?.[1]?.toLowerCase().slice(0, 4) ?? "";
   const described =

@@ -24,7 +24,8 @@ function write(record) {
 
 function cut(value) {
   const text = String(value ?? "");
-  return text.length <= LIMIT ? text : text.slice(0, LIMIT) + "\\n... cut: " + text.length + " characters in all";
+  if (text.length <= LIMIT) return text;
+  return text.slice(0, LIMIT) + "\\n... cut: " + text.length + " characters in all";
 }
 
 function errorsOf(list) {
@@ -97,10 +98,14 @@ export default class TestyardReporter {
     this.modules.add(module.moduleId);
     for (const test of module.children.allTests()) this.case(test);
     for (const suite of module.children.allSuites()) {
-      const errors = errorsOf(suite.errors());
-      if (errors.length > 0) write({ kind: "suite_error", file: module.moduleId, name: suite.fullName, errors });
+      this.suite(module.moduleId, suite.fullName, errorsOf(suite.errors()));
     }
-    write({ kind: "file_done", file: module.moduleId, state: module.state(), errors: errorsOf(module.errors()) });
+    const errors = errorsOf(module.errors());
+    write({ kind: "file_done", file: module.moduleId, state: module.state(), errors });
+  }
+
+  suite(file, name, errors) {
+    if (errors.length > 0) write({ kind: "suite_error", file, name, errors });
   }
 
   onTestRunEnd(modules, unhandled, reason) {
@@ -131,8 +136,7 @@ export default class TestyardReporter {
       const names = [...path, task.name];
       if (task.type === "suite") {
         this.walk(file, task, names);
-        const errors = errorsOf(task.result?.errors);
-        if (errors.length > 0) write({ kind: "suite_error", file: file.filepath, name: names.join(" > "), errors });
+        this.suite(file.filepath, names.join(" > "), errorsOf(task.result?.errors));
       } else this.oldCase(file, task, names);
     }
   }

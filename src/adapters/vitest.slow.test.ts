@@ -24,7 +24,8 @@ afterEach(async () => {
 
 const MIXED = {
   "vitest.config.mjs":
-    "export default { test: { include: ['**/*.test.ts', '**/*.check.ts'], exclude: ['old/**', '**/node_modules/**'] } };\n",
+    "export default { test: { include: ['**/*.test.ts', '**/*.check.ts'], " +
+    "exclude: ['old/**', '**/node_modules/**'] } };\n",
   "a.test.ts": `
 import { beforeAll, describe, expect, test } from "vitest";
 test("one", () => { console.log("printed"); console.error("shouted"); });
@@ -36,7 +37,10 @@ test.fails("fails as it should", () => { expect(1).toBe(2); });
 let tries = 0;
 test("second try", { retry: 2 }, () => { tries += 1; expect(tries).toBe(2); });
 describe("group", () => { test("inside", (context) => { context.skip("no such device"); }); });
-describe("bad hook", () => { beforeAll(() => { throw new Error("hook broke"); }); test("never ran", () => {}); });
+describe("bad hook", () => {
+  beforeAll(() => { throw new Error("hook broke"); });
+  test("never ran", () => {});
+});
 `,
   "sub/a.test.ts": 'import { test } from "vitest";\ntest("in sub", () => {});\n',
   "broken.test.ts": 'import "./nothing-there";\n',
@@ -106,8 +110,13 @@ test("counts only the file asked for when its name is part of another's", async 
 
 test("an unhandled error fails the run although every case passed", async () => {
   const root = await suite({
-    "a.test.ts":
-      'import { test } from "vitest";\ntest("fine", async () => { Promise.reject(new Error("nobody waits")); await new Promise((r) => setTimeout(r, 50)); });\n',
+    "a.test.ts": `
+import { test } from "vitest";
+test("fine", async () => {
+  Promise.reject(new Error("nobody waits"));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+});
+`,
   });
   const { cases, exit } = await realRun(vitestAdapter, { root, files: ["a.test.ts"] });
   expect(exit.code).toBe(1);
@@ -124,13 +133,16 @@ test("projects give the same file once each, told apart by their name", async ()
   const found = await vitestAdapter.discover({ root, run });
   expect(found.files).toEqual([{ path: "a.test.ts" }]);
   const { cases } = await realRun(vitestAdapter, { root, files: ["a.test.ts"] });
-  expect(cases.map((each) => each.parameters).sort()).toEqual(["project=x", "project=y"]);
+  expect(cases.map((each) => each.parameters ?? "").sort()).toEqual(["project=x", "project=y"]);
 });
 
 test("a test process that dies is an error of its cases and its file", async () => {
   const root = await suite({
-    "a.test.ts":
-      'import { test } from "vitest";\ntest("ok", () => {});\ntest("dies", () => { process.kill(process.pid, "SIGKILL"); });\n',
+    "a.test.ts": `
+import { test } from "vitest";
+test("ok", () => {});
+test("dies", () => { process.kill(process.pid, "SIGKILL"); });
+`,
     "b.test.ts": 'process.kill(process.pid, "SIGKILL");\n',
     "c.test.ts": 'import { test } from "vitest";\ntest("lives", () => {});\n',
   });
