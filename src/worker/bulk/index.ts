@@ -1,0 +1,4 @@
+/** The bulk plane from the worker's side: blobs and logs over HTTP. */
+export { type BulkClient, createBulkClient, type LogPlace } from "./bulk-client.ts";
+export { BulkAborted, BulkRefused } from "./errors.ts";
+export type { BulkOptions } from "./requests.ts";

@@ -1,0 +1,47 @@
+/**
+ * What an attempt found out, as one document: every case with the identity that it keeps on every worker and in
+ * every run. Beyond the number of cases that a document may hold, the counts stay right and the cases end.
+ */
+import { createHash } from "node:crypto";
+import { posix } from "node:path";
+import type { CaseCounts } from "../../core/index.ts";
+import type { CaseResult, SuiteResult } from "../../adapters/index.ts";
+import type { ReportedCase, ResultDocument } from "../../protocol/index.ts";
+
+const MAX_CASES = 100_000;
+const FILE_CHARS = 1024;
+
+export interface SuitePlace {
+  project: string;
+  framework: string;
+  /** Of the suite within the workspace, POSIX; "." is the workspace itself. */
+  suite: string;
+}
+
+export function documentOf(result: SuiteResult, place: SuitePlace): ResultDocument {
+  const cases = result.cases.slice(0, MAX_CASES).map((each) => reported(each, place));
+  return { format: 1, framework: place.framework, cases, metrics: [] };
+}
+
+function reported(each: CaseResult, place: SuitePlace): ReportedCase {
+  const file = pathInWorkspace(each.file, place.suite).slice(0, FILE_CHARS);
+  return { ...each, test_id: testId({ ...each, file }, place), file };
+}
+
+/** SHA-256 of (project, framework, file, name, parameters); never of worker, run or time. */
+export function testId(each: Pick<CaseResult, "file" | "name" | "parameters">, place: SuitePlace): string {
+  const facts = [place.project, place.framework, each.file, each.name, each.parameters ?? ""];
+  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+}
+
+/** An absolute suite is on this machine only, and no part of an identity. */
+function pathInWorkspace(file: string, suite: string): string {
+  if (file === "" || posix.isAbsolute(suite)) return file;
+  return posix.join(suite, file);
+}
+
+export function countsOf(result: SuiteResult): CaseCounts {
+  const counts: CaseCounts = { passed: 0, failed: 0, skipped: 0, error: 0 };
+  for (const each of result.cases) counts[each.outcome] += 1;
+  return counts;
+}

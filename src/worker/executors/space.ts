@@ -1,0 +1,76 @@
+/** Where an attempt runs: a prepared workspace, or a fresh empty folder; and the folder for its reports. */
+import { mkdir, rm, stat } from "node:fs/promises";
+import { isAbsolute, join, relative, resolve } from "node:path";
+import type { BlobFetcher, WorkspaceCache } from "../../workspace/index.ts";
+import type { Assignment } from "../../protocol/index.ts";
+import { AttemptFailure } from "./failure.ts";
+
+export interface Space {
+  /** What paths of the task are relative to. */
+  root: string;
+  /** Empty, outside the workspace. */
+  resultDir: string;
+  /** Removes what is the attempt's alone; the workspace stays warm. */
+  release(): Promise<void>;
+}
+
+export async function openSpace(options: {
+  assignment: Assignment;
+  /** The attempt's own; made when something needs it. */
+  home: string;
+  workspace: string | null;
+  cache: Pick<WorkspaceCache, "prepare">;
+  fetcher: BlobFetcher;
+}): Promise<Space> {
+  const { home, workspace, assignment } = options;
+  const resultDir = join(home, "results");
+  const removeHome = () => rm(home, { recursive: true, force: true }).catch(() => {});
+  if (workspace === null) {
+    const root = join(home, "work");
+    await mkdir(root, { recursive: true });
+    return { root, resultDir, release: removeHome };
+  }
+  const { slot, run_id: scope } = assignment;
+  const prepared = await options.cache.prepare({
+    treeHash: workspace,
+    slot,
+    scope,
+    fetcher: options.fetcher,
+  });
+  const release = async () => {
+    prepared.release();
+    await removeHome();
+  };
+  return { root: prepared.dir, resultDir, release };
+}
+
+/**
+ * An absolute folder is on this machine, and only a task without a workspace may mean that. A relative one stays
+ * inside: what leads out of a workspace is a mistake that would work on one worker and not on the next.
+ */
+export async function folderIn(
+  root: string,
+  folder: string,
+  options: { hasWorkspace: boolean },
+): Promise<string> {
+  if (isAbsolute(folder) && options.hasWorkspace) {
+    throw new AttemptFailure("failed", {
+      code: "config_invalid",
+      message: `${folder}: with a workspace, folders are relative to it`,
+    });
+  }
+  const path = resolve(root, folder);
+  const way = relative(root, path);
+  if (!isAbsolute(folder) && (way === ".." || way.startsWith("../") || isAbsolute(way))) {
+    throw new AttemptFailure("failed", {
+      code: "config_invalid",
+      message: `${folder} leads out of the workspace`,
+    });
+  }
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory() === true) return path;
+  throw new AttemptFailure("failed", {
+    code: "folder_missing",
+    message: `there is no folder ${folder} in the workspace`,
+  });
+}
