@@ -8,7 +8,7 @@ import { decodeRecord } from "./record.ts";
 import { collect } from "./records.testing.ts";
 import { openLmdbLog } from "./lmdb.ts";
 import { GENESIS } from "./fold.ts";
-import { bundle, start, type Program } from "./processes.testing.ts";
+import { bundle, start, startWith, type Program } from "./processes.testing.ts";
 
 let scratch: string;
 let program: string;
@@ -97,6 +97,41 @@ describe("lmdb log between processes", () => {
     expect([...held].sort(([a], [b]) => a - b)).toEqual([...won].sort(([a], [b]) => a - b));
     expect(lost.length + won.size).toBe(480);
     expect(lost.length).toBeGreaterThan(0);
+  }, 60_000);
+});
+
+describe("lmdb log on a broken disk", () => {
+  it("fails the handle for good, and opened anew holds what it acknowledged", async () => {
+    const dir = join(scratch, "broken");
+    // No file of that process may pass a few MiB: the write fails with an error that is no lack of room.
+    const limited = startWith("sh", ["-c", 'ulimit -f 4096; exec "$0" "$@"', process.execPath, program], {
+      args: ["break", dir],
+    });
+    started.push(limited);
+    const refusal = await limited.line((line) => line.startsWith("refused"));
+    expect(refusal).toBe('refused log_failed ["log_failed","log_failed","log_failed"]');
+    expect(await limited.ended).toMatchObject({ code: 0 });
+    expect(limited.lines.filter((line) => line.startsWith("unhandled"))).toEqual([]);
+    const held = await checkedLog(dir);
+    expect(held).toEqual(acknowledged([limited]));
+    expect(held.size).toBeGreaterThan(10);
+  }, 60_000);
+});
+
+describe("a data directory", () => {
+  it("goes to one of six processes that start at once, and again once that one was killed", async (context) => {
+    if (process.platform !== "linux") return context.skip("the start time of a process is read from /proc");
+    const dir = join(scratch, "owned");
+    for (let round = 0; round < 2; round++) {
+      const processes = Array.from({ length: 6 }, () => run("claim", dir));
+      const answers = await Promise.all(processes.map(({ line }) => line(() => true)));
+      const owners = processes.filter((_, i) => answers[i] === "mine");
+      expect(owners).toHaveLength(1);
+      const others = answers.filter((answer) => answer !== "mine");
+      expect(others).toEqual(others.map(() => `log_in_use ${owners[0]?.child.pid}`));
+      for (const { child } of processes) child.kill("SIGKILL");
+      await Promise.all(processes.map(({ ended }) => ended));
+    }
   }, 60_000);
 });
 

@@ -227,6 +227,8 @@ class LmdbHandle implements LmdbLog {
   async truncateBefore(position: number): Promise<void> {
     this.#assertOpen();
     if (this.#setup.readOnly) throw new LogReadOnly();
+    // Readers that were killed hold on to the pages that they read.
+    this.#db.readerCheck();
     const end = Math.min(position, this.#source.tip().position + 1);
     for (let from = this.#source.first(); from < end; from += REMOVALS) {
       const to = Math.min(end, from + REMOVALS);

@@ -4,7 +4,7 @@ import { describeEventLog } from "./contract.testing.ts";
 import type { EventLog, SealedRecord } from "./event-log.ts";
 import { GENESIS } from "./fold.ts";
 import { createMemoryLog, createMemoryStore, type AppendFault } from "./memory.ts";
-import { appendSome, collect, recordAfter, tipOf } from "./records.testing.ts";
+import { appendSome, collect, followUntil, recordAfter, tipOf } from "./records.testing.ts";
 
 describeEventLog("memory", async () => {
   const store = createMemoryStore();
@@ -107,6 +107,19 @@ describe("faults of the memory log", () => {
     const record = recordAfter(GENESIS);
     await expect(log.append(record)).rejects.toMatchObject({ code: "disk_full" });
     expect(await log.append(record)).toEqual({ kind: "won" });
+  });
+
+  it("is dead after its disk broke, for its tails too, while other handles go on", async () => {
+    const store = createMemoryStore({ fault: ({ epoch }) => ({ kind: epoch === 9 ? "broken" : "none" }) });
+    const [victim, survivor] = [store.open(), store.open()];
+    const failed = { code: "log_failed" };
+    const tail = followUntil(victim, 1, { until: () => false });
+    await expect(victim.append(recordAfter(GENESIS, { epoch: 9 }))).rejects.toMatchObject(failed);
+    await expect(tail).rejects.toMatchObject(failed);
+    await expect(victim.append(recordAfter(GENESIS))).rejects.toMatchObject(failed);
+    await expect(victim.tip()).rejects.toMatchObject(failed);
+    await victim.close();
+    await appendSome(survivor, 2);
   });
 
   it("shows and answers an append when its flush has ended, not before", async () => {

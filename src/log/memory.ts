@@ -7,19 +7,21 @@
  * them.
  */
 import type { Clock } from "../ports/index.ts";
-import { DiskFull, LogClosed } from "./errors.ts";
+import { DiskFull, LogClosed, LogFailed } from "./errors.ts";
 import type { AppendResult, EventLog, SealedRecord, StoredRecord, TailOptions, Tip } from "./event-log.ts";
 import { GENESIS } from "./fold.ts";
 import { checkSize } from "./record.ts";
 import { createTail, gapError, judge, readRange, type RecordSource, type Tail } from "./source.ts";
 
 /**
- * What an append meets. `ack_lost`: it answers `unknown`, and the record lands at its time, `later` (after
- * another flush time, when a read has already said that it is absent), or never.
+ * What an append meets. `broken`: it rejects with `log_failed`, and so does all that follows on this handle.
+ * `ack_lost`: it answers `unknown`, and the record lands at its time, `later` (after another flush time, when
+ * a read has already said that it is absent), or never.
  */
 export type AppendFault =
   | { kind: "none" }
   | { kind: "disk_full" }
+  | { kind: "broken" }
   | { kind: "ack_lost"; lands: "now" | "later" | "never" };
 
 export interface MemoryLogOptions {
@@ -103,7 +105,7 @@ class MemoryHandle implements MemoryLog {
   readonly #options: MemoryLogOptions;
   readonly #tails = new Set<Tail>();
   readonly #inFlight = new Set<Promise<unknown>>();
-  #status: "open" | "closed" | "crashed" = "open";
+  #status: "open" | "closed" | "crashed" | "broken" = "open";
   /** When the flush before this one ends. */
   #busyUntil = 0;
 
@@ -129,6 +131,8 @@ class MemoryHandle implements MemoryLog {
         return this.#afterFlush(() => {
           throw new DiskFull(record.position, "injected");
         });
+      case "broken":
+        return this.#afterFlush(() => this.#break());
       case "ack_lost":
         return this.#afterFlush((): AppendResult => {
           if (fault.lands === "now") this.#landUnseen(record);
@@ -136,6 +140,13 @@ class MemoryHandle implements MemoryLog {
           return { kind: "unknown", cause: "injected" };
         });
     }
+  }
+
+  #break(): never {
+    const error = new LogFailed("the disk broke", "injected");
+    this.#status = "broken";
+    for (const tail of Array.from(this.#tails)) tail.fail(error);
+    throw error;
   }
 
   #landUnseen(record: SealedRecord): void {
@@ -149,6 +160,7 @@ class MemoryHandle implements MemoryLog {
       this.#later(() => {
         if (this.#status === "crashed") return;
         try {
+          if (this.#status === "broken") this.#assertOpen();
           resolve(work());
         } catch (error) {
           reject(error as Error);
@@ -231,14 +243,19 @@ class MemoryHandle implements MemoryLog {
 
   async #whileOpen<T>(work: () => T | Promise<T>): Promise<T> {
     if (this.#status === "crashed") return never();
-    if (this.#status === "closed") throw new LogClosed();
+    this.#assertOpen();
     return work();
+  }
+
+  #assertOpen(): void {
+    if (this.#status === "broken") throw new LogFailed("the disk broke");
+    if (this.#status !== "open") throw new LogClosed();
   }
 
   /** The disk, as long as this handle may look at it. */
   #source(): RecordSource {
     const look = <T>(question: () => T): T => {
-      if (this.#status !== "open") throw new LogClosed();
+      this.#assertOpen();
       return question();
     };
     const disk = this.#disk;

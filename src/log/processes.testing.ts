@@ -38,13 +38,22 @@ export interface Program {
   /** Every line so far; grows. */
   readonly lines: string[];
   /** Resolves with the first line that fits, from now on or before; rejects when the program ends without. */
-  line(fits: (line: string) => boolean): Promise<string>;
+  readonly line: (fits: (line: string) => boolean) => Promise<string>;
   /** Resolves when it has ended and everything it wrote was read. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; errors: string }>;
 }
 
 export function start(program: string, args: readonly string[]): Program {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  return startWith(process.execPath, [program], { args });
+}
+
+/** @param before what stands in front of the program's own arguments */
+export function startWith(
+  command: string,
+  before: readonly string[],
+  { args }: { args: readonly string[] },
+): Program {
+  const child = spawn(command, [...before, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const lines: string[] = [];
   const waiting = new Set<(line: string) => void>();
   createInterface({ input: child.stdout }).on("line", (line) => {
