@@ -23,7 +23,9 @@ export class BlobMissing extends Error {
   }
 }
 
-/** The stored bytes no longer match their hash. The blob counts as missing from now on and may be put again. */
+/**
+ * The stored bytes no longer match their hash. The blob counts as missing from now on and may be put again.
+ */
 export class BlobCorrupt extends Error {
   readonly code = "blob_corrupt";
   readonly details: { hash: string; where: string };
@@ -72,7 +74,9 @@ export class BlobBadKey extends Error {
   }
 }
 
-/** No room: nothing of this call was kept, everything acknowledged is intact, try again once there is room. */
+/**
+ * No room: nothing of this call was kept, everything acknowledged is intact, try again once there is room.
+ */
 export class DiskFull extends Error {
   readonly code = "disk_full";
   readonly details: { path: string };
@@ -82,7 +86,10 @@ export class DiskFull extends Error {
   }
 }
 
-/** A write or flush failed in a way after which nothing about the page cache can be trusted: restart the process. */
+/**
+ * A write or flush failed in a way after which nothing about the page cache can be trusted: restart the
+ * process.
+ */
 export class DiskFailed extends Error {
   readonly code = "disk_failed";
   readonly details: { path: string };

@@ -1,11 +1,13 @@
 /**
- * Where each packed blob and log chunk lies: an LMDB index, so that memory stays small however many there are.
+ * Where each packed blob and log chunk lies: an LMDB index, so that memory stays small however many there
+ * are.
  *
- * It is a cache of what the packs say, never the truth. So it runs without flushes of its own, and is thrown away
- * whenever it might lie: after a reboot that followed no clean close (LMDB without flushes survives a killed
- * process, not a power loss), when its format is another, when its size is not the one it was closed with, when the
- * last attempt to open it killed the process (LMDB maps the file: damage can end in a signal instead of an error),
- * or when a pack is shorter or other than it remembers. Rebuilding reads every pack once.
+ * It is a cache of what the packs say, never the truth. So it runs without flushes of its own, and is thrown
+ * away whenever it might lie: after a reboot that followed no clean close (LMDB without flushes survives a
+ * killed process, not a power loss), when its format is another, when its size is not the one it was closed
+ * with, when the last attempt to open it killed the process (LMDB maps the file: damage can end in a signal
+ * instead of an error), or when a pack is shorter or other than it remembers. Rebuilding reads every pack
+ * once.
  */
 import {
   closeSync,
@@ -35,7 +37,9 @@ export interface Place {
   sha256: Buffer;
 }
 
-/** The part of a log stream that one chunk contributes: `length` bytes of its body, after the first `skip`. */
+/**
+ * The part of a log stream that one chunk contributes: `length` bytes of its body, after the first `skip`.
+ */
 export interface ChunkPlace extends Place {
   skip: number;
   length: number;
@@ -132,7 +136,10 @@ export class BlobIndex {
     });
   }
 
-  /** After a scan of all packs: places the chunks that came too early; those that still have no start are dropped. */
+  /**
+   * After a scan of all packs: places the chunks that came too early; those that still have no start are
+   * dropped.
+   */
   settle(): number {
     const sorted = this.waiting.toSorted((a, b) => a.key.compare(b.key));
     this.waiting = [];

@@ -1,4 +1,7 @@
-/** The blob store: see store.ts for what it promises and docs/decisions/0003-blob-packs.md for why it looks so. */
+/**
+ * The blob store: see store.ts for what it promises and docs/decisions/0003-blob-packs.md for why it looks
+ * so.
+ */
 export { openBlobStore } from "./store.ts";
 export type {
   BlobStore,

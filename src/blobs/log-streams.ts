@@ -1,9 +1,9 @@
 /**
  * Logs as resumable append streams, one per (task, attempt).
  *
- * A sender that lost its answer simply sends again: what is held already and equal is dropped, what extends the
- * stream is stored, a hole is refused with the offset to go on from. Appends to one stream go one after another;
- * appends to different streams share flushes, and that is where the concurrency is.
+ * A sender that lost its answer simply sends again: what is held already and equal is dropped, what extends
+ * the stream is stored, a hole is refused with the offset to go on from. Appends to one stream go one after
+ * another; appends to different streams share flushes, and that is where the concurrency is.
  */
 import { createHash } from "node:crypto";
 import { BlobCorrupt, LogConflict, LogGap } from "./errors.ts";

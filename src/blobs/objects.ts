@@ -1,8 +1,9 @@
 /**
  * Blobs above the pack limit, each a file of its own under objects/ab/cdef….
  *
- * Written to a temporary name, flushed, renamed, and its directory flushed: a name under objects/ always holds
- * whole bytes. Until the directory is flushed the blob counts as absent, so nobody builds on it too early.
+ * Written to a temporary name, flushed, renamed, and its directory flushed: a name under objects/ always
+ * holds whole bytes. Until the directory is flushed the blob counts as absent, so nobody builds on it too
+ * early.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
@@ -28,7 +29,10 @@ export class ObjectFiles {
     this.io = io;
   }
 
-  /** Prepares the folders. After an unclean end the directories are flushed again: a rename may not be durable. */
+  /**
+   * Prepares the folders. After an unclean end the directories are flushed again: a rename may not be
+   * durable.
+   */
   async open(options: { unclean: boolean }): Promise<void> {
     await mkdir(join(this.dir, "objects"), { recursive: true });
     await rm(join(this.dir, "tmp"), { recursive: true, force: true });

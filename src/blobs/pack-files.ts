@@ -43,7 +43,9 @@ export class PackFiles {
     return numbers.toSorted((a, b) => a - b);
   }
 
-  /** A pack belongs to the process that created it: creation is exclusive, so two processes never share one. */
+  /**
+   * A pack belongs to the process that created it: creation is exclusive, so two processes never share one.
+   */
   async create(atLeast: number): Promise<NewPack> {
     for (let number = atLeast; ; number += 1) {
       const path = this.pathOf(number);

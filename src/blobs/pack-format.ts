@@ -5,9 +5,10 @@
  *     entry  = "TYE1" kind[1] 0[1] key_bytes[2] body_bytes[4] sha256(body)[32] check[4] key body
  *     check  = crc32(salt, the 44 bytes before it, key)
  *
- * The check finds a torn or rotten header without reading the body, the SHA-256 finds a torn body. The salt is
- * random and stays on this disk: whoever uploads a blob that holds a well-formed entry of its own cannot give it
- * a valid check, so a search for the next entry behind damaged bytes never lands inside somebody's content.
+ * The check finds a torn or rotten header without reading the body, the SHA-256 finds a torn body. The salt
+ * is random and stays on this disk: whoever uploads a blob that holds a well-formed entry of its own cannot
+ * give it a valid check, so a search for the next entry behind damaged bytes never lands inside somebody's
+ * content.
  */
 import { randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
@@ -17,8 +18,8 @@ export const FILE_HEADER_BYTES = 16;
 export const ENTRY_HEADER_BYTES = 48;
 export const ENTRY_MAGIC = Buffer.from("TYE1");
 /** No writer makes a longer body; a header that claims more is damage. */
-export const MAX_BODY_BYTES = 4 * 1024 * 1024;
-export const MAX_KEY_BYTES = 1024;
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+const MAX_KEY_BYTES = 1024;
 
 const FILE_MAGIC = Buffer.from("TYPACK1\n");
 const KIND_BLOB = 1;

@@ -1,10 +1,11 @@
 /**
  * Reads a pack from front to back and tells which entries are whole.
  *
- * Two kinds of damage look alike at first: a tail torn by power loss, and rot in the middle. When an entry does not
- * verify, the scan looks for the next one that does; if there is none, the rest is a torn tail and simply ends the
- * pack. Nothing is cut from the file: writers never append to a pack of an earlier process, so a torn tail
- * stays harmless where it is, and a scan of a pack that another process still writes cannot destroy anything.
+ * Two kinds of damage look alike at first: a tail torn by power loss, and rot in the middle. When an entry
+ * does not verify, the scan looks for the next one that does; if there is none, the rest is a torn tail and
+ * simply ends the pack. Nothing is cut from the file: writers never append to a pack of an earlier process,
+ * so a torn tail stays harmless where it is, and a scan of a pack that another process still writes cannot
+ * destroy anything.
  */
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";

@@ -158,7 +158,9 @@ export class PackWriter {
     }
   }
 
-  /** The pack goes back to its last acknowledged byte; one that cannot is left alone and never written again. */
+  /**
+   * The pack goes back to its last acknowledged byte; one that cannot is left alone and never written again.
+   */
   private async afterFailedWrite(pack: Current, error: unknown): Promise<Error> {
     if (!isNoRoom(error)) return this.fail(pack.path, error);
     try {

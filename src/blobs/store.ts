@@ -1,14 +1,14 @@
 /**
- * The content-addressed store of a coordinator: a directory of packs for the many small things, own files for the
- * few large ones, and an index that can always be built again.
+ * The content-addressed store of a coordinator: a directory of packs for the many small things, own files
+ * for the few large ones, and an index that can always be built again.
  *
  *     packs/NNNNNN.pack   blobs up to 64 KiB and log chunks, appended in groups that share one flush
  *     objects/ab/cdef…    larger blobs
  *     index/              LMDB: hash → place; a cache
  *     corrupt/ tmp/       damaged files set aside; uploads under way
  *
- * Several coordinators may use one directory (each writes packs of its own); give each its own `indexDir` then,
- * on a local disk, and call `refresh` to see what the others wrote.
+ * Several coordinators may use one directory (each writes packs of its own); give each its own `indexDir`
+ * then, on a local disk, and call `refresh` to see what the others wrote.
  */
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";

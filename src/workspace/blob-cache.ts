@@ -1,10 +1,11 @@
 /**
- * The blobs a worker holds, as read-only files that workspaces share by hard link where nothing better exists.
+ * The blobs a worker holds, as read-only files that workspaces share by hard link where nothing better
+ * exists.
  *
- * Sharing an inode means that a test running as root can alter the original through its copy. So every blob has a
- * stamp (size, times, inode) taken when its content was last known to be right; when the stamp no longer fits, the
- * content is hashed before it is used again. Our own linking moves the ctime, so it renews the stamp in the
- * same turn. A blob lies here once per mode, because links share the mode as well.
+ * Sharing an inode means that a test running as root can alter the original through its copy. So every blob
+ * has a stamp (size, times, inode) taken when its content was last known to be right; when the stamp no
+ * longer fits, the content is hashed before it is used again. Our own linking moves the ctime, so it renews
+ * the stamp in the same turn. A blob lies here once per mode, because links share the mode as well.
  */
 import { chmodSync, constants, copyFileSync, linkSync, lstatSync, mkdirSync } from "node:fs";
 import { readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * What a worker's cache remembers between starts: which stat vouches for which blob, when each tree was last used,
- * and of each workspace for which scope it is ready. All of it may be lost; then content is hashed
+ * What a worker's cache remembers between starts: which stat vouches for which blob, when each tree was last
+ * used, and of each workspace for which scope it is ready. All of it may be lost; then content is hashed
  * again, trees count as old, and workspaces are made anew.
  */
 import { readFileSync, rmSync } from "node:fs";

@@ -1,4 +1,6 @@
-/** What can go wrong between a tree and its copy on a worker, one class per thing a caller does differently. */
+/**
+ * What can go wrong between a tree and its copy on a worker, one class per thing a caller does differently.
+ */
 
 export interface RefusedDetails {
   path: string;

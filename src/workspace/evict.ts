@@ -1,5 +1,6 @@
 /**
- * Makes room in a worker's cache, by whole trees: a tree that lost some of its blobs would only fetch them again.
+ * Makes room in a worker's cache, by whole trees: a tree that lost some of its blobs would only fetch them
+ * again.
  */
 import { lstatSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";

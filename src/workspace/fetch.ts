@@ -1,6 +1,7 @@
 /**
- * Gets the blobs that a tree needs and the cache lacks. Every byte is verified before it counts; a damaged copy is
- * fetched again, twice; and whoever needs a blob that somebody else is fetching already waits for that one.
+ * Gets the blobs that a tree needs and the cache lacks. Every byte is verified before it counts; a damaged
+ * copy is fetched again, twice; and whoever needs a blob that somebody else is fetching already waits for
+ * that one.
  */
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
@@ -56,7 +57,7 @@ export class BlobSupply {
       const foreign = this.foreign(lacking);
       const mine = this.claim(lacking);
       fetchedBytes += await this.fetchAll(mine, fetcher);
-      // A fetch of somebody else that failed is tried again by us: their fetcher may have lost its connection.
+      // What somebody else failed to fetch we try again: their fetcher may have lost its connection.
       await Promise.allSettled(foreign);
       lacking = await this.lacking(lacking);
     }

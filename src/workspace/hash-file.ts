@@ -1,4 +1,6 @@
-/** Hashes files without following links or holding large ones in memory; and does such work a few at a time. */
+/**
+ * Hashes files without following links or holding large ones in memory; and does such work a few at a time.
+ */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";

@@ -1,8 +1,9 @@
 /**
  * What never travels: version control, and caches that are worthless or wrong on another machine.
  *
- * Git's own ignore rules are deliberately not asked: node_modules, dist and .venv are ignored there and needed here.
- * `.testyardignore` in the root (gitignore syntax) narrows further; it cannot bring a cache back.
+ * Git's own ignore rules are deliberately not asked: node_modules, dist and .venv are ignored there and
+ * needed here. `.testyardignore` in the root (gitignore syntax) narrows further; it cannot bring a cache
+ * back.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,9 +1,10 @@
 /**
  * The manifest: what a tree consists of, as canonical bytes whose SHA-256 names the tree.
  *
- * It is a blob like any other, so a worker gets tree and files over the same path. Canonical means one spelling per
- * tree (sorted, fixed key order, no spaces), and the decoder insists on it by encoding again: that one comparison
- * rules out duplicate keys, unknown keys and odd number spellings without a rule for each.
+ * It is a blob like any other, so a worker gets tree and files over the same path. Canonical means one
+ * spelling per tree (sorted, fixed key order, no spaces), and the decoder insists on it by encoding again:
+ * that one comparison rules out duplicate keys, unknown keys and odd number spellings without a rule for
+ * each.
  */
 import { createHash } from "node:crypto";
 import { ManifestRefused } from "./errors.ts";
@@ -37,7 +38,7 @@ export interface Manifest {
 }
 
 export const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
-export const MAX_ENTRIES = 1_000_000;
+const MAX_ENTRIES = 1_000_000;
 
 export function encodeManifest(manifest: Manifest): Uint8Array {
   const entries = manifest.entries.map(canonicalEntry);
@@ -128,7 +129,9 @@ function checkEntry(entry: ManifestEntry, names: NameRules): void {
   }
 }
 
-/** The rules between entries: order, one meaning per name, nothing below what is no directory, links inside. */
+/**
+ * The rules between entries: order, one meaning per name, nothing below what is no directory, links inside.
+ */
 function checkTree(entries: readonly ManifestEntry[], names: NameRules): void {
   const paths = new Set<string>();
   let previous = "";
@@ -151,7 +154,7 @@ function checkTree(entries: readonly ManifestEntry[], names: NameRules): void {
   }
 }
 
-export function linksOf(entries: readonly ManifestEntry[]): Map<string, string> {
+function linksOf(entries: readonly ManifestEntry[]): Map<string, string> {
   const links = new Map<string, string>();
   for (const entry of entries) if (entry.kind === "link") links.set(entry.path, entry.target);
   return links;

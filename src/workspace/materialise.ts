@@ -1,9 +1,10 @@
 /**
- * Makes a directory equal to a manifest: an empty one (a fresh workspace) or one that an earlier run has used.
+ * Makes a directory equal to a manifest: an empty one (a fresh workspace) or one that an earlier run has
+ * used.
  *
- * One walk over what is there removes whatever does not belong and keeps what still fits; then what lacks is made,
- * links last. The walk enters only real directories that the manifest has, and everything else is removed before
- * anything is made, so no link planted by a test is ever followed.
+ * One walk over what is there removes whatever does not belong and keeps what still fits; then what lacks is
+ * made, links last. The walk enters only real directories that the manifest has, and everything else is
+ * removed before anything is made, so no link planted by a test is ever followed.
  */
 import {
   chmodSync,

@@ -1,12 +1,16 @@
 /**
- * Which paths and links may stand in a manifest. The scanner asks so as to leave a file out, the decoder so as to
- * refuse the whole manifest: a path that the one lets through and the other does not would be a scan that never runs.
+ * Which paths and links may stand in a manifest. The scanner asks so as to leave a file out, the decoder so
+ * as to refuse the whole manifest: a path that the one lets through and the other does not would be a scan
+ * that never runs.
  */
 
-export const MAX_PATH_BYTES = 1024;
+const MAX_PATH_BYTES = 1024;
 const MAX_LINK_HOPS = 40;
 
-/** How the target file system tells names apart: `folding` where `A` and `a`, or two spellings of `é`, are one. */
+/**
+ * How the target file system tells names apart: `folding` where `A` and `a`, or two spellings of `é`, are
+ * one.
+ */
 export type NameRules = "exact" | "folding";
 
 /** Why the path is unusable, or null. */
@@ -46,8 +50,9 @@ export function targetFault(target: string): string | null {
 }
 
 /**
- * Follows a link as the kernel would, through the other links of the tree: `a → b/../x` looks harmless as text and
- * leaves the tree when `b` is itself a link to the root. Names that do not exist are taken as plain ones.
+ * Follows a link as the kernel would, through the other links of the tree: `a → b/../x` looks harmless as
+ * text and leaves the tree when `b` is itself a link to the root. Names that do not exist are taken as plain
+ * ones.
  */
 export function linkFault(path: string, links: ReadonlyMap<string, string>): string | null {
   const pending = path.split("/").toReversed();

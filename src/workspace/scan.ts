@@ -1,7 +1,7 @@
 /**
- * From a directory to a manifest. Only files that changed since the last scan are read; what cannot travel (links
- * out of the tree, sockets, pipes, devices, names no other system can hold) is left out and listed, since a virtual
- * environment with its absolute links must still ship.
+ * From a directory to a manifest. Only files that changed since the last scan are read; what cannot travel
+ * (links out of the tree, sockets, pipes, devices, names no other system can hold) is left out and listed,
+ * since a virtual environment with its absolute links must still ship.
  */
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";

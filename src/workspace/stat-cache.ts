@@ -1,9 +1,10 @@
 /**
- * Remembers the hash of a file for as long as its stat stays the same, so that an unchanged tree is not read again.
+ * Remembers the hash of a file for as long as its stat stays the same, so that an unchanged tree is not read
+ * again.
  *
- * A stat can only be trusted once time has passed over it: a file written twice within one tick of the clock keeps
- * size and times. So a file whose mtime or ctime lies less than two seconds before the start of the scan is hashed
- * but not remembered (two seconds is the coarsest clock a file system in use has). A lost or
+ * A stat can only be trusted once time has passed over it: a file written twice within one tick of the clock
+ * keeps size and times. So a file whose mtime or ctime lies less than two seconds before the start of the
+ * scan is hashed but not remembered (two seconds is the coarsest clock a file system in use has). A lost or
  * damaged cache costs one scan, nothing more.
  */
 import { randomUUID } from "node:crypto";

@@ -1,11 +1,12 @@
 /**
- * Sends what the coordinator lacks: first it is asked, then small files go packed and large ones singly, then the
- * manifest, so that a tree whose manifest is there had its files there too.
+ * Sends what the coordinator lacks: first it is asked, then small files go packed and large ones singly,
+ * then the manifest, so that a tree whose manifest is there had its files there too.
  *
- * A file is hashed as it is read. When it is no longer what the scan saw it is looked at once more; if the change
- * is real the upload ends, because a tree that mixes two moments was never tested by anybody.
+ * A file is hashed as it is read. When it is no longer what the scan saw it is looked at once more; if the
+ * change is real the upload ends, because a tree that mixes two moments was never tested by anybody.
  */
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errnoOf, WorkspaceChanged } from "./errors.ts";
 import { eachLimited, hashFile } from "./hash-file.ts";
@@ -57,12 +58,24 @@ export async function uploadWorkspace(options: {
   const report = { uploadedBlobs: files.length, uploadedBytes: totalBytes(files), tree_hash: scan.treeHash };
   if (!missing.has(scan.treeHash)) return report;
   const bytes = encodeManifest(scan.manifest);
-  await transport.putBatch([{ sha256: scan.treeHash, bytes }]);
+  await sendManifest(scan.treeHash, bytes, transport);
   return {
     ...report,
     uploadedBlobs: report.uploadedBlobs + 1,
     uploadedBytes: report.uploadedBytes + bytes.length,
   };
+}
+
+async function sendManifest(sha256: string, bytes: Uint8Array, transport: BlobTransport): Promise<void> {
+  if (bytes.length <= PACKED_FILE_BYTES) return transport.putBatch([{ sha256, bytes }]);
+  const dir = await mkdtemp(join(tmpdir(), "testyard-manifest-"));
+  try {
+    const path = join(dir, "manifest.json");
+    await writeFile(path, bytes);
+    await transport.putFile(sha256, path, bytes.length);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 }
 
 function totalBytes(files: readonly FileEntry[]): number {

@@ -1,8 +1,9 @@
 /**
  * Lists a tree: every file with its stat, every link with its target, every directory.
  *
- * The calls are the blocking ones on purpose: on a warm cache an lstat takes some microseconds and the detour
- * through the thread pool several times that. The walk gives the event loop a turn after every few directories.
+ * The calls are the blocking ones on purpose: on a warm cache an lstat takes some microseconds and the
+ * detour through the thread pool several times that. The walk gives the event loop a turn after every few
+ * directories.
  */
 import { execFile } from "node:child_process";
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";

@@ -5,10 +5,10 @@
  *     workspaces/<tree>-<slot>/tree    what a task runs in; ready.json beside it says for which scope
  *     index.json              what may be believed after a restart
  *
- * A workspace belongs to one slot, so two tasks never share a directory. Within one scope (a run) it is used again
- * as the last task left it, which is what a local run would do; for another scope it is first made equal to its
- * manifest. Room is made by whole trees, the least recently used first: their workspaces, and then the blobs that no
- * other tree needs. Trees in use stay, even above the limit.
+ * A workspace belongs to one slot, so two tasks never share a directory. Within one scope (a run) it is used
+ * again as the last task left it, which is what a local run would do; for another scope it is first made
+ * equal to its manifest. Room is made by whole trees, the least recently used first: their workspaces, and
+ * then the blobs that no other tree needs. Trees in use stay, even above the limit.
  */
 import { existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
