@@ -15,10 +15,11 @@
  * paused inside a transaction blocks all others. Readers (`readOnly`) never wait for it.
  */
 import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import { DiskFull, LogClosed, LogFailed, LogMissing, LogReadOnly } from "./errors.ts";
 import type { AppendResult, EventLog, SealedRecord, StoredRecord, TailOptions, Tip } from "./event-log.ts";
+import { flushDirectory } from "./files.ts";
 import { commitError } from "./lmdb-error.ts";
 import { checkFile, decodeStored, decodeTip, encodeRecord, encodeTip, TIP_KEY } from "./lmdb-file.ts";
 import { checkSize } from "./record.ts";
@@ -49,7 +50,8 @@ const POLL_MS = 20;
 
 /** Rejects with `log_missing` (read-only), `log_corrupt`, `log_newer` or `log_failed`. */
 export async function openLmdbLog(options: LmdbLogOptions): Promise<LmdbLog> {
-  const { dir, readOnly = false, pollMs = POLL_MS } = options;
+  const { readOnly = false, pollMs = POLL_MS } = options;
+  const dir = resolve(options.dir);
   if (!readOnly) mkdirSync(dir, { recursive: true });
   else if (!existsSync(join(dir, "data.mdb"))) throw new LogMissing(dir);
   checkFile(dir);
@@ -57,6 +59,8 @@ export async function openLmdbLog(options: LmdbLogOptions): Promise<LmdbLog> {
   const log = new LmdbHandle(db, { dir, readOnly, pollMs });
   try {
     await log.prepare();
+    // LMDB flushes its file, but not the name of it, nor that of a directory that was just made.
+    if (!readOnly) for (const made of [dir, dirname(dir)]) flushDirectory(made);
   } catch (error) {
     await db.close();
     throw error;

@@ -15,6 +15,7 @@ import type { SnapshotLine, State } from "../core/index.ts";
 import { silentLogger, type Logger } from "../ports/index.ts";
 import { LogCorrupt, LogNewer, LogRewound } from "./errors.ts";
 import type { EventLog, Tip } from "./event-log.ts";
+import { flushDirectory } from "./files.ts";
 import { foldLog, GENESIS } from "./fold.ts";
 
 type Line = { kind: "snapshot"; format: number; tip: Tip } | SnapshotLine | End;
@@ -85,15 +86,6 @@ function writeLines(file: number, lines: Iterable<Line>): void {
 function writeAll(file: number, text: string): void {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-}
-
-function flushDirectory(dir: string): void {
-  const handle = openSync(dir, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }
 
 /** Newest first. */
