@@ -1,12 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { processStartTime, psStartTime } from "./process-identity.ts";
-import { askPs, listProcesses, parsePsLine, parseStat } from "./process-table.ts";
+import { askPs, hasProc, listProcesses, parsePsLine, parseStat } from "./process-table.ts";
 import { membersIn } from "./process-tree.ts";
 import type { Tree } from "./process-tree.ts";
 import { run } from "./processes.testing.ts";
-
-const onLinux = describe.skipIf(process.platform !== "linux");
 
 test("a name with spaces and brackets does not shift the fields of a stat line", () => {
   const line =
@@ -35,7 +33,7 @@ test("a line of ps gives the same facts, days of processor time included", () =>
   expect(parsePsLine("")).toEqual([]);
 });
 
-onLinux("the process table", () => {
+describe.skipIf(!hasProc)("the process table", () => {
   test("holds this process with its real memory", async () => {
     const mine = (await listProcesses()).find((entry) => entry.pid === process.pid);
     expect(mine?.ppid).toBe(process.ppid);
@@ -77,7 +75,7 @@ describe("members of a tree", () => {
       entry(601, { ppid: 600 }),
       entry(700, {}),
     ];
-    expect(pids(table, { 600: "outer mine", 700: "mine2" }).sort()).toEqual([
+    expect(pids(table, { 600: "outer mine", 700: "mine2" }).sort((a, b) => a - b)).toEqual([
       100, 200, 300, 400, 500, 600, 601,
     ]);
   });

@@ -2,10 +2,10 @@ import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { SpawnFailed } from "./process.ts";
 import { DAEMON_PY, ended, freshKey, isAlive, pidsIn, run, temporaryDir } from "./processes.testing.ts";
+import { hasProc } from "./process-table.ts";
 import { killMarked } from "./process-tree.ts";
 
 const PYTHON = existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
-const onLinux = describe.skipIf(process.platform !== "linux");
 
 describe("a process", () => {
   test("hands on its exit code and both outputs", async () => {
@@ -85,7 +85,7 @@ describe("a process", () => {
   });
 });
 
-onLinux("a tree that tries to get away", () => {
+describe.skipIf(!hasProc)("a tree that tries to get away", () => {
   test("is ended down to a daemon that left group and session and ignores SIGTERM", async () => {
     const started = await run([
       PYTHON,
@@ -142,7 +142,7 @@ onLinux("a tree that tries to get away", () => {
   });
 });
 
-onLinux("what a process used", () => {
+describe.skipIf(!hasProc)("what a process used", () => {
   test("holds the processor time of children that it waited for, however short", async () => {
     const busy = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass";
     const { usage } = await ended(["sh", "-c", '"$0" -c "$1"; "$0" -c "$1"', PYTHON, busy]);

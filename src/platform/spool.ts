@@ -44,7 +44,7 @@ class FileSpool implements Spool {
   #waiting: Waiting[] = [];
   /** The latest put of each key that is not on disk yet. */
   readonly #underway = new Map<string, Promise<void>>();
-  #flushing: Promise<void> | null = null;
+  #isFlushing = false;
   #next = 1;
 
   constructor(dir: string) {
@@ -56,7 +56,7 @@ class FileSpool implements Spool {
   put(key: string, text: string): Promise<void> {
     const done = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ key, text, resolve, reject });
-      this.#flushing ??= this.#flushAll();
+      if (!this.#isFlushing) void this.#flushAll();
     });
     this.#underway.set(key, done);
     const forget = () => {
@@ -94,6 +94,7 @@ class FileSpool implements Spool {
   }
 
   async #flushAll(): Promise<void> {
+    this.#isFlushing = true;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
       this.#waiting = [];
@@ -105,7 +106,7 @@ class FileSpool implements Spool {
         for (const each of batch) each.reject(cause);
       }
     }
-    this.#flushing = null;
+    this.#isFlushing = false;
   }
 
   async #write(records: readonly SpoolRecord[]): Promise<void> {

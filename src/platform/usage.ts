@@ -38,7 +38,11 @@ export function watchUsage(tree: Tree): void {
   if (!hasProc) return;
   // Before the first child ends, so that the first difference is that child's alone.
   ticksBefore ??= waitedChildrenTicks();
-  timer ??= setTimeout(sample, FIRST_SAMPLE_MS).unref();
+  timer ??= sampleIn(FIRST_SAMPLE_MS);
+}
+
+function sampleIn(delayMs: number): NodeJS.Timeout {
+  return setTimeout(() => void sample(), delayMs).unref();
 }
 
 async function sample(): Promise<void> {
@@ -46,7 +50,7 @@ async function sample(): Promise<void> {
   const table = await listProcesses();
   for (const each of watched.values()) note(each, membersIn(table, each.tree, { keyOf: undefined }));
   const costMs = performance.now() - started;
-  timer = watched.size === 0 ? null : setTimeout(sample, Math.max(SAMPLE_MS, costMs * COST_SHARE)).unref();
+  timer = watched.size === 0 ? null : sampleIn(Math.max(SAMPLE_MS, costMs * COST_SHARE));
 }
 
 function note(each: Watched, members: readonly TableEntry[]): void {

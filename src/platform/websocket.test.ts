@@ -80,7 +80,7 @@ test("dialling nobody, or something else, rejects", async () => {
   other.close();
   await once(other, "close");
   await expect(createWsDialer().dial(`ws://127.0.0.1:${port}/`)).rejects.toThrow("ECONNREFUSED");
-  await expect(createWsDialer().dial("nonsense://x")).rejects.toThrow();
+  await expect(createWsDialer().dial("nonsense://x")).rejects.toThrow("protocol");
 });
 
 test("a peer that takes the connection and then says nothing is given up", async () => {

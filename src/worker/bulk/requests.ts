@@ -61,12 +61,12 @@ export class BulkRequests {
     if (!this.#bases.includes(base)) this.#bases.push(base);
     this.#at = this.#bases.indexOf(base);
     this.#chosen += 1;
-    for (const wake of [...this.#sleeping]) wake();
+    wakeAll(this.#sleeping);
   }
 
   close(): void {
     this.#closed.abort();
-    for (const wake of [...this.#sleeping]) wake();
+    wakeAll(this.#sleeping);
   }
 
   /** @throws BulkRefused @throws BulkAborted */
@@ -193,6 +193,11 @@ export class BulkRequests {
 }
 
 type Outcome<T> = { kind: "answer"; value: T } | { kind: "again"; waitMs?: number };
+
+/** Who wakes leaves the set. */
+function wakeAll(sleeping: ReadonlySet<() => void>): void {
+  for (const wake of sleeping) wake();
+}
 
 /** A worker knows its coordinator by the address of its WebSocket. */
 function originOf(url: string): string {

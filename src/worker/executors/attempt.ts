@@ -163,7 +163,7 @@ export class Attempt implements RunningAttempt {
       gpus,
     });
     const run = createRunProcess({ start, clock, env, keyPrefix, signal: this.#preparing.signal });
-    const suite = await prepareRun({ plan, root, resultDir: space.resultDir, run, now: clock.now });
+    const suite = await prepareRun({ plan, root, resultDir: space.resultDir, run, now: () => clock.now() });
     const end = await this.#runProcess(suite, { ...env, ...suite.env });
     return { end, suite, result: await this.#cases(suite, { end, run }) };
   }

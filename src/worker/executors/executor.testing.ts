@@ -20,14 +20,14 @@ export interface Bench {
   bulk: BulkClient;
   workDir: string;
   /** Starts an attempt; `up` resolves once its process runs. */
-  start(
+  start: (
     payload: Partial<TaskPayload> | string,
     more?: Partial<Assignment>,
-  ): RunningAttempt & { up: Promise<void>; log(): string };
-  run(
+  ) => RunningAttempt & { up: Promise<void>; log: () => string };
+  run: (
     payload: Partial<TaskPayload> | string,
     more?: Partial<Assignment>,
-  ): Promise<AttemptResult & { log: string }>;
+  ) => Promise<AttemptResult & { log: string }>;
 }
 
 export interface BenchOptions {

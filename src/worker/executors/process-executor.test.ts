@@ -92,7 +92,7 @@ describe("the environment of an attempt", () => {
       { config: { command: ["env"] }, env: { MINE: "1", LC_ALL: "de" } },
       { task_id: "T-env", attempt: 3, slot: 5 },
     );
-    expect(names(log).sort()).toEqual([
+    expect(names(log).toSorted((a, b) => (a ?? "").localeCompare(b ?? ""))).toEqual([
       "HOME",
       "LC_ALL",
       "MINE",
