@@ -119,7 +119,7 @@ describe("lmdb log on a broken disk", () => {
 });
 
 describe("a data directory", () => {
-  it("goes to one of six processes that start at once, and again once that one was killed", async (context) => {
+  it("goes to one of six processes that start at once, and again after a kill", async (context) => {
     if (process.platform !== "linux") return context.skip("the start time of a process is read from /proc");
     const dir = join(scratch, "owned");
     for (let round = 0; round < 2; round++) {

@@ -1,6 +1,7 @@
 /**
  * What a state says about the world, as one hash: recorded beside a recorded log, it must never change.
- * Written out field by field, so that a new field of the state, or another form of the snapshot, does not change it.
+ * Written out field by field, so that a new field of the state, or another form of the snapshot, does not
+ * change it.
  */
 import { createHash } from "node:crypto";
 import type { State, Task, Worker } from "../core/index.ts";
