@@ -57,6 +57,21 @@ export class FetchedBlobMissing extends Error {
   }
 }
 
+/** The worker's disk has no room for the tree, even with every idle tree gone. */
+export class WorkspaceDiskFull extends Error {
+  readonly code = "disk_full";
+  readonly details: { path: string };
+  constructor(path: string, cause: unknown) {
+    super(`no space left for the workspace in ${path}`, { cause });
+    this.details = { path };
+  }
+}
+
+export function isNoRoom(error: unknown): boolean {
+  const code = errnoOf(error);
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;

@@ -16,5 +16,6 @@ export {
   FetchedBlobMissing,
   ManifestRefused,
   WorkspaceChanged,
+  WorkspaceDiskFull,
   WorkspaceUnreadable,
 } from "./errors.ts";

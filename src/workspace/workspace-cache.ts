@@ -17,6 +17,7 @@ import { BlobCache, detectLinkMethod } from "./blob-cache.ts";
 import type { LinkMethod } from "./blob-cache.ts";
 import { dropReady, readIndex, readReady, writeIndex, writeReady } from "./cache-records.ts";
 import type { Ready } from "./cache-records.ts";
+import { isNoRoom, WorkspaceDiskFull } from "./errors.ts";
 import { makeRoom } from "./evict.ts";
 import { BlobSupply } from "./fetch.ts";
 import type { BlobFetcher } from "./fetch.ts";
@@ -74,6 +75,8 @@ export async function openWorkspaceCache(options: {
   return new DirectoryWorkspaceCache({ ...options, blobs, method, names, trees: index.trees });
 }
 
+type Prepared = Omit<PreparedWorkspace, "release">;
+
 interface Parts {
   dir: string;
   limitBytes: number;
@@ -105,7 +108,7 @@ class DirectoryWorkspaceCache implements WorkspaceCache {
     this.inUse.set(options.slot, id);
     this.preparing.set(id, (this.preparing.get(id) ?? 0) + 1);
     try {
-      const done = await this.gate.shared(() => this.inTurn(id, () => this.prepareNow(id, options)));
+      const done = await this.prepareWithRoom(id, options);
       if (this.usage().sizeBytes > this.parts.limitBytes) await this.evict();
       await this.saveSometimes();
       return { ...done, release: () => this.release(options.slot, id) };
@@ -116,6 +119,24 @@ class DirectoryWorkspaceCache implements WorkspaceCache {
       const left = (this.preparing.get(id) ?? 1) - 1;
       if (left === 0) this.preparing.delete(id);
       else this.preparing.set(id, left);
+    }
+  }
+
+  /** A full disk costs the idle trees before it costs the task. */
+  private async prepareWithRoom(id: string, options: PrepareOptions): Promise<Prepared> {
+    const go = (): Promise<Prepared> =>
+      this.gate.shared(() => this.inTurn(id, () => this.prepareNow(id, options)));
+    try {
+      return await go();
+    } catch (error) {
+      if (!isNoRoom(error)) throw error;
+    }
+    await this.evictTo(0);
+    try {
+      return await go();
+    } catch (error) {
+      if (isNoRoom(error)) throw new WorkspaceDiskFull(this.parts.dir, error);
+      throw error;
     }
   }
 
@@ -135,7 +156,7 @@ class DirectoryWorkspaceCache implements WorkspaceCache {
     }
   }
 
-  private async prepareNow(id: string, options: PrepareOptions): Promise<Omit<PreparedWorkspace, "release">> {
+  private async prepareNow(id: string, options: PrepareOptions): Promise<Prepared> {
     const home = join(this.parts.dir, "workspaces", id);
     const dir = join(home, "tree");
     this.parts.trees.set(options.treeHash, this.parts.now());
@@ -195,9 +216,13 @@ class DirectoryWorkspaceCache implements WorkspaceCache {
     return { sizeBytes: this.parts.blobs.sizeBytes + this.workspaceBytes };
   }
 
-  async evict(): Promise<void> {
+  evict(): Promise<void> {
+    return this.evictTo(this.parts.limitBytes);
+  }
+
+  private async evictTo(limitBytes: number): Promise<void> {
     await this.gate.alone(async () => {
-      const { dir, limitBytes, blobs, trees, method } = this.parts;
+      const { dir, blobs, trees, method } = this.parts;
       const busy = new Set([...this.inUse.values(), ...this.preparing.keys()]);
       this.workspaceBytes = await makeRoom({ dir, limitBytes, blobs, trees, method, busy });
     });
