@@ -46,6 +46,39 @@ export function skipDependants(task: Task, state: EndState): Event[] {
   return events;
 }
 
+/**
+ * A decision may fill several records, and its leader may die between two of them: a task has then ended while
+ * some of its dependants still wait. The next leader does what is left to do.
+ */
+export function overdueSkips(state: State): Event[] {
+  const events: Event[] = [];
+  const seen = new Set<string>();
+  for (const task of state.tasks.values()) {
+    const { status, spec } = task;
+    if (status.state !== "pending" || status.waits_for !== "dependencies" || seen.has(spec.task_id)) continue;
+    const because = deadDependency(state, task);
+    if (because === null) continue;
+    const { task_id, run_id } = spec;
+    events.push({ type: "TaskSkipped", v: 1, task_id, run_id, because });
+    seen.add(task_id);
+    for (const event of skipDependants(task, "skipped")) {
+      if (event.type !== "TaskSkipped" || seen.has(event.task_id)) continue;
+      seen.add(event.task_id);
+      events.push(event);
+    }
+  }
+  return events;
+}
+
+function deadDependency(state: State, task: Task): { task_id: string; state: EndState } | null {
+  for (const task_id of task.spec.dependencies) {
+    const status = state.tasks.get(task_id)?.status;
+    if (status === undefined || !hasEnded(status) || status.state === "completed") continue;
+    return { task_id, state: status.state };
+  }
+  return null;
+}
+
 const RETRIES_PER_EVENT = 1_000;
 
 export function dueRetries(state: State, now: number): Event[] {

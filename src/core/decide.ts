@@ -9,7 +9,7 @@ import { unreachable } from "./assert.ts";
 import type { Command } from "./command.ts";
 import { finishAttempt, startAttempt } from "./decide-attempt.ts";
 import { submit } from "./decide-submit.ts";
-import { cancelTask, dueRetries, forgettable, releaseTask } from "./decide-task.ts";
+import { cancelTask, dueRetries, forgettable, overdueSkips, releaseTask } from "./decide-task.ts";
 import { assignTask, cordonWorker, loseWorker, registerWorker, uncordonWorker } from "./decide-worker.ts";
 import { accept, reject, type Decision } from "./decision.ts";
 import type { State } from "./state.ts";
@@ -18,7 +18,10 @@ import type { State } from "./state.ts";
 export function decide(state: State, command: Command, now: number): Decision {
   switch (command.type) {
     case "claim_leadership":
-      return accept([{ ...command, type: "LeaderClaimed", v: 1, epoch: state.epoch + 1 }]);
+      return accept([
+        { ...command, type: "LeaderClaimed", v: 1, epoch: state.epoch + 1 },
+        ...overdueSkips(state),
+      ]);
     case "open_run":
       return openRun(state, command);
     case "submit":
@@ -55,5 +58,9 @@ function openRun(state: State, command: Extract<Command, { type: "open_run" }>):
   const known = run_key === null ? undefined : state.runKeys.get(`${project}/${run_key}`);
   if (known !== undefined) return accept([], { kind: "run", run_id: known, attached: true });
   if (state.runs.has(run_id)) return reject("run_exists", `run ${run_id} is open already`);
-  return accept([{ type: "RunOpened", v: 1, run_id, project, run_key, name }], { kind: "run", run_id, attached: false });
+  return accept([{ type: "RunOpened", v: 1, run_id, project, run_key, name }], {
+    kind: "run",
+    run_id,
+    attached: false,
+  });
 }

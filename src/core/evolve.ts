@@ -185,7 +185,7 @@ function onTaskReleased(state: State, event: E.TaskReleased): void {
 
 function onWorkerLost(state: State, event: E.WorkerLost): void {
   const worker = workerOf(state, event.worker_id);
-  for (const taskId of [...worker.held.keys()]) {
+  for (const taskId of worker.held.keys()) {
     const task = state.tasks.get(taskId);
     const stillOut = task !== undefined && activeLease(task)?.worker_id === event.worker_id;
     assert(!stillOut, "the attempts of a worker are lost before it is");
