@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Event } from "./event.ts";
 import * as a from "./testing/build.ts";
 import { given } from "./testing/given.ts";
 
@@ -157,6 +158,29 @@ describe("dependencies", () => {
       t: "skipped",
       u: "skipped",
     });
+  });
+
+  it("skip what still waits when the leader died between the records of one decision", () => {
+    const half = (events: Event[], ...kept: Event["type"][]) =>
+      events.filter(({ type }) => kept.includes(type));
+    const ended = given(yard, chain, a.assign("a")).when(a.finish("a", "failed")).events;
+    given(yard, chain, a.assign("a"), half(ended, "AttemptFinished"))
+      .when(a.claim)
+      .then(
+        { type: "LeaderClaimed" },
+        { type: "TaskSkipped", task_id: "b" },
+        { type: "TaskSkipped", task_id: "c" },
+      )
+      .expectStates({ a: "failed", b: "skipped", c: "skipped" });
+
+    const failed = given(yard, a.submit([a.task("x")]), a.run("x", "failed"));
+    const late = a.submit([a.task("y", { dependencies: ["x"] }), a.task("z", { dependencies: ["y", "x"] })]);
+    const submitted = given(yard, a.submit([a.task("x")]), a.run("x", "failed")).when(late).events;
+    failed.and(half(submitted, "SubmissionOpened", "TasksAdded", "SubmissionSealed"), a.claim).expectStates({
+      y: "skipped",
+      z: "skipped",
+    });
+    failed.when(a.claim).then({ type: "LeaderClaimed" });
   });
 
   it("are refused when unknown, pointing at a task of the submission", () => {

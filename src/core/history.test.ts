@@ -61,7 +61,7 @@ describe(`any history of commands (FC_SEED=${seed})`, () => {
         });
         for (const { event } of history) seen.add(event.type);
       }),
-      { seed: 1, numRuns: 150 },
+      { seed: 1, numRuns: 200 },
     );
     expect([...seen].sort()).toEqual(EVERYTHING);
   });

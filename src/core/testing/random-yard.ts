@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import type { Command, FinishAttempt, HeldAttempt, Submit } from "../command.ts";
+import { decide } from "../decide.ts";
 import type { Requirements, Resources } from "../requirements.ts";
 import type { AttemptOutcome } from "../result.ts";
 import { hasEnded, type EndState, type Lease, type TaskSpec } from "../task.ts";
@@ -28,6 +29,7 @@ const KINDS = {
   forget: 2,
   claim: 1,
   unsealed: 1,
+  crash: 3,
 } as const;
 
 type Kind = keyof typeof KINDS;
@@ -103,6 +105,7 @@ export class RandomYard extends Yard {
 
   step(step: RandomStep): void {
     if (step.kind === "unsealed") return this.#unsealed();
+    if (step.kind === "crash") return this.#crash(step);
     const command = this.#command(step);
     if (command === null) return;
     if (command.type === "finish_attempt") this.sent.push(command);
@@ -142,7 +145,7 @@ export class RandomYard extends Yard {
       case "cancel":
         return task === undefined ? null : a.cancel(task);
       case "release":
-        return task === undefined ? null : a.release(task);
+        return this.#release(i) ?? (task === undefined ? null : a.release(task));
       case "lose":
         return worker === undefined ? null : a.lose(worker.worker_id, worker.incarnation);
       case "reconnect": {
@@ -165,8 +168,15 @@ export class RandomYard extends Yard {
       case "claim":
         return a.claim;
       case "unsealed":
+      case "crash":
         return null;
     }
+  }
+
+  #release(i: number): Command | null {
+    const poisoned = [...this.state.tasks.values()].filter(({ status }) => status.state === "poisoned");
+    const id = pick(poisoned, i)?.spec.task_id;
+    return id === undefined ? null : a.release(id);
   }
 
   /** The attempt of some task that is out, or still held though its task is cancelled. */
@@ -222,6 +232,17 @@ export class RandomYard extends Yard {
       const status = this.state.tasks.get(id)?.status;
       if (status !== undefined && hasEnded(status)) this.forgotten[id] = status.state;
     }
+  }
+
+  /** A leader that dies between two records of one decision, and the next one. */
+  #crash(step: RandomStep): void {
+    const kind = pick(["finish", "cancel", "lose", "restart", "reconnect"] as const, step.c) ?? "finish";
+    const command = this.#command({ ...step, kind });
+    if (command === null) return;
+    const decision = decide(this.state, command, this.now);
+    if (decision.kind === "accepted")
+      this.record(decision.events.slice(0, step.b % (decision.events.length + 1)));
+    this.do(a.claim);
   }
 
   /** A leader that dies in the middle of a submission, and the next one. */
