@@ -11,9 +11,11 @@ export interface RowSink {
 }
 
 export interface Appenders extends RowSink {
-  /** Rows added and not yet handed to the transaction. */
-  readonly pending: number;
+  /** Bytes, roughly, of the rows that are not yet handed to the transaction. */
+  readonly heldBytes: number;
   flush(): void;
+  /** Forgets what is not flushed. Without it, closing would still write that. */
+  discard(): void;
   close(): void;
 }
 
@@ -25,18 +27,21 @@ export async function createAppenders(connection: DuckDBConnection): Promise<App
   for (const name of TABLE_NAMES) {
     tables.set(name, createTableWriter(await connection.createAppender(name), Object.entries(TABLES[name])));
   }
-  let pending = 0;
+  let heldBytes = 0;
   return {
-    get pending() {
-      return pending;
+    get heldBytes() {
+      return heldBytes;
     },
     add(table, row) {
-      pending += 1;
-      tables.get(table)?.add(row);
+      heldBytes += tables.get(table)?.add(row) ?? 0;
     },
     flush() {
       for (const table of tables.values()) table.flush();
-      pending = 0;
+      heldBytes = 0;
+    },
+    discard() {
+      for (const table of tables.values()) table.discard();
+      heldBytes = 0;
     },
     close() {
       for (const table of tables.values()) table.close();
@@ -50,19 +55,23 @@ function createTableWriter(appender: DuckDBAppender, columns: [string, Kind][]) 
   const writes: [string, Write][] = columns.map(([name, kind]) => [name, WRITE[kind]]);
   let dirty = false;
   return {
-    add(row: Record<string, Value>) {
+    add(row: Record<string, Value>): number {
+      let bytes = 0;
       for (const [name, write] of writes) {
         const value = row[name];
+        bytes += typeof value === "string" ? value.length + 16 : 8;
         if (value === null || value === undefined) appender.appendNull();
         else write(appender, value);
       }
       appender.endRow();
       dirty = true;
+      return bytes;
     },
     flush() {
       if (dirty) appender.flushSync();
       dirty = false;
     },
+    discard: () => appender.clear(),
     close: () => appender.closeSync(),
   };
 }

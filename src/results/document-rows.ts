@@ -10,6 +10,7 @@ import {
 import type { RowSink } from "./appenders.ts";
 import { isFinal, type Moment, note } from "./event-rows.ts";
 import { readJson } from "./json-text.ts";
+import type { Row } from "./schema.ts";
 
 /** The document's text, or why there is none. */
 export type FoundDocument = { text: string } | { missing: string };
@@ -27,10 +28,31 @@ export function addDocument(
   const read = readDocument(found.text);
   if ("error" in read) return refuse("document_unreadable", read.error);
   const { framework, cases, metrics } = read.document;
-  const where = { project, run_id, task_id, attempt, is_final: isFinal(next), framework };
-  const shared = { ...where, worker_id, incarnation, recorded_at: moment.at };
-  cases.forEach((each, index) => sink.add("cases", { ...shared, ...caseColumns(each, index) }));
-  for (const each of metrics) sink.add("metrics", { ...shared, ...metricColumns(each) });
+  const shared: Shared = {
+    project,
+    run_id,
+    task_id,
+    attempt,
+    is_final: isFinal(next),
+    framework,
+    worker_id,
+    incarnation,
+    recorded_at: moment.at,
+  };
+  cases.forEach((each, index) => sink.add("cases", caseRow(each, index, shared)));
+  for (const each of metrics) sink.add("metrics", metricRow(each, shared));
+}
+
+interface Shared {
+  project: string | null;
+  run_id: string;
+  task_id: string;
+  attempt: number;
+  is_final: boolean;
+  framework: string;
+  worker_id: string;
+  incarnation: string;
+  recorded_at: number;
 }
 
 function readDocument(text: string): { document: ResultDocument } | { error: string } {
@@ -42,10 +64,17 @@ function readDocument(text: string): { document: ResultDocument } | { error: str
   return { error: `${first?.pointer ?? ""} ${first?.message ?? "not a result document"}`.trim() };
 }
 
-function caseColumns(each: ReportedCase, index: number) {
+/** Written out for the reason that the row of an attempt is. */
+function caseRow(each: ReportedCase, index: number, shared: Shared): Row<"cases"> {
   return {
+    project: shared.project,
+    run_id: shared.run_id,
+    task_id: shared.task_id,
+    attempt: shared.attempt,
+    is_final: shared.is_final,
     case_number: index,
     test_id: each.test_id,
+    framework: shared.framework,
     file: each.file,
     name: each.name,
     parameters: each.parameters ?? null,
@@ -57,9 +86,12 @@ function caseColumns(each: ReportedCase, index: number) {
     stderr: each.stderr ?? null,
     retries: each.retries ?? null,
     expected_failure: each.expected_failure ?? null,
+    worker_id: shared.worker_id,
+    incarnation: shared.incarnation,
+    recorded_at: shared.recorded_at,
   };
 }
 
-function metricColumns({ name, value, unit, better }: Metric) {
-  return { name, value, unit, better: better ?? null };
+function metricRow({ name, value, unit, better }: Metric, shared: Shared): Row<"metrics"> {
+  return { ...shared, name, value, unit, better: better ?? null };
 }

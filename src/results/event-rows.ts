@@ -262,12 +262,21 @@ const NOTHING_REPORTED = {
   document_blob: null,
 } as const;
 
+/** Written out: one spread in this literal took the whole projection from 28 to 60 µs of CPU a task. */
 function addFinishedAttempt(event: Core.AttemptFinished, { at }: Moment, sink: RowSink): void {
-  const { result, next } = event;
+  const { result, lease, next } = event;
   const { usage, counts, error, document } = result;
   sink.add("attempts", {
-    ...attemptHead(event, at),
+    task_id: event.task_id,
+    run_id: event.run_id,
+    attempt: lease.attempt,
+    worker_id: lease.worker_id,
+    incarnation: lease.incarnation,
+    slot: lease.slot,
+    gpus: lease.gpus.length === 0 ? "[]" : toJson(lease.gpus),
+    assigned_at: lease.assigned_at,
     started_at: result.started_at,
+    ended_at: at,
     duration_ms: result.duration_ms,
     outcome: result.outcome,
     is_final: isFinal(next),

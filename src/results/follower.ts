@@ -22,8 +22,9 @@ import type { ProjectedRecord, Projection } from "./projection.ts";
 const GATHER_MS = 25;
 /** With this much waiting there is nothing to wait for. */
 const BACKLOG_RECORDS = 32;
-const EVENTS_PER_TRANSACTION = 4_000;
-const BYTES_PER_TRANSACTION = 4 * 1024 * 1024;
+/** Bounds of a transaction, passed by at most one record. */
+const EVENTS = 10_000;
+const BYTES = 8 * 1024 * 1024;
 
 export interface Follower {
   /** Records up to here are committed. */
@@ -53,7 +54,7 @@ export async function createFollower(options: FollowerOptions): Promise<Follower
   const run = async () => {
     while (!stopped && projection.watermark.position < target) {
       const { position } = projection.watermark;
-      await carryBatches(options, chain, { target, isStopped: () => stopped });
+      await carry(options, chain, { target, isStopped: () => stopped });
       const moved = projection.watermark.position > position;
       if (!moved || target - projection.watermark.position < BACKLOG_RECORDS) await pause(GATHER_MS);
     }
@@ -82,32 +83,34 @@ export async function createFollower(options: FollowerOptions): Promise<Follower
   };
 }
 
-async function carryBatches(
+/** Transactions up to the target, or up to where the log ended when it was asked. */
+async function carry(
   options: FollowerOptions,
   chain: Chain,
   { target, isStopped }: { target: number; isStopped: () => boolean },
 ): Promise<void> {
   const { log, projection } = options;
-  let batch: ProjectedRecord[] = [];
-  let events = 0;
-  let bytes = 0;
-  const commit = async () => {
-    if (batch.length === 0) return;
-    await projection.apply(batch);
-    options.onProgress(projection.watermark);
-    batch = [];
-    events = 0;
-    bytes = 0;
-  };
-  for await (const stored of log.read(projection.watermark.position + 1)) {
-    if (stored.position > target || isStopped()) break;
-    const record = chain.accept(stored);
-    batch.push({ record, hash: stored.hash });
-    events += record.events.length;
-    bytes += stored.bytes.length;
-    if (events >= EVENTS_PER_TRANSACTION || bytes >= BYTES_PER_TRANSACTION) await commit();
+  const from = projection.watermark.position + 1;
+  const stored = log.read(from)[Symbol.asyncIterator]();
+  let next = await stored.next();
+  const hasMore = () => next.done !== true && next.value.position <= target;
+  // Drawn by the transaction, record after record: what is parsed is soon garbage, and stays cheap to collect.
+  async function* batch(): AsyncGenerator<ProjectedRecord> {
+    let events = 0;
+    let bytes = 0;
+    while (next.done !== true && hasMore() && events < EVENTS && bytes < BYTES) {
+      const record = chain.accept(next.value);
+      events += record.events.length;
+      bytes += next.value.bytes.length;
+      yield { record, hash: next.value.hash };
+      next = await stored.next();
+    }
   }
-  await commit();
+  while (hasMore() && !isStopped()) {
+    await projection.apply(batch());
+    options.onProgress(projection.watermark);
+  }
+  await stored.return?.();
 }
 
 async function checkBelongsTo(log: EventLog, { watermark, resumeFrom }: Projection): Promise<void> {

@@ -28,13 +28,13 @@ export interface Projection {
   readonly resumeFrom: number;
   /** Takes up the submissions that were open at the watermark. */
   recall(record: LogRecord): void;
-  /** One transaction. The records follow the watermark without a gap. */
-  apply(records: readonly ProjectedRecord[]): Promise<void>;
+  /** One transaction over all of them, drawn one by one. They follow the watermark without a gap. */
+  apply(records: Iterable<ProjectedRecord> | AsyncIterable<ProjectedRecord>): Promise<void>;
   close(): void;
 }
 
-/** Rows that an appender may hold before they go to the transaction. */
-const ROWS_PER_FLUSH = 1_000;
+/** What the appenders may hold before it goes to the transaction; a flush costs the same for few rows. */
+const HELD_BYTES = 16 * 1024 * 1024;
 const KNOWN_RUNS = 10_000;
 /** A larger document would have to be held whole, several times over. */
 const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
@@ -69,6 +69,7 @@ export async function createProjection(options: { db: Database; readBlob: ReadBl
         watermark = await applyInTransaction(parts, records, watermark);
       } catch (error) {
         failed = error instanceof Error ? error : new Error(String(error), { cause: error });
+        appenders.discard();
         throw failed;
       }
     },
@@ -78,16 +79,20 @@ export async function createProjection(options: { db: Database; readBlob: ReadBl
 
 async function applyInTransaction(
   parts: Parts,
-  records: readonly ProjectedRecord[],
+  records: Iterable<ProjectedRecord> | AsyncIterable<ProjectedRecord>,
   before: Tip,
 ): Promise<Tip> {
   const { writer } = parts.db;
   let tip = before;
   await writer.run("BEGIN");
-  for (const { record, hash } of records) {
+  for await (const { record, hash } of records) {
     if (record.position !== tip.position + 1)
       throw new Error(`record ${record.position} follows ${tip.position}`);
-    for (const event of record.events) await applyEvent(parts, event, record);
+    for (const event of record.events) {
+      applyEvent(parts, event, record);
+      if (event.type === "AttemptFinished") await applyDocument(parts, event, record);
+    }
+    if (parts.appenders.heldBytes >= HELD_BYTES) parts.appenders.flush();
     tip = { position: record.position, hash, epoch: record.epoch };
   }
   parts.appenders.flush();
@@ -97,16 +102,19 @@ async function applyInTransaction(
   return tip;
 }
 
-async function applyEvent(parts: Parts, event: Event, moment: Moment): Promise<void> {
-  const { rows, appenders } = parts;
+function applyEvent({ rows, appenders, projects }: Parts, event: Event, moment: Moment): void {
   rows.apply(event, moment, appenders);
-  if (event.type === "RunOpened") rememberProject(parts.projects, event.run_id, event.project);
-  if (event.type === "AttemptFinished" && event.result.document !== null) {
-    const found = await findDocument(parts.readBlob, event.result.document);
-    const project = await projectOf(parts, event);
-    addDocument(event, found, { project, moment, sink: appenders });
-  }
-  if (appenders.pending >= ROWS_PER_FLUSH) appenders.flush();
+  if (event.type === "RunOpened") rememberProject(projects, event.run_id, event.project);
+}
+
+async function applyDocument(parts: Parts, event: AttemptFinished, moment: Moment): Promise<void> {
+  const { document } = event.result;
+  if (document === null) return;
+  const { appenders } = parts;
+  const found = await findDocument(parts.readBlob, document);
+  const project = await projectOf(parts, event);
+  addDocument(event, found, { project, moment, sink: appenders });
+  if (appenders.heldBytes >= HELD_BYTES) appenders.flush();
 }
 
 async function findDocument(readBlob: ReadBlob, document: string | { blob: string }): Promise<FoundDocument> {

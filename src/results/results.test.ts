@@ -159,6 +159,11 @@ describe("watermark", () => {
     });
     expect(String(await failed)).toMatch(/record 3 is damaged/);
     expect(opened[0]?.status().failed).toMatch(/record 3 is damaged/);
+    // What the broken transaction had already taken up is not in the file.
+    await opened[0]?.close();
+    const rows = await dump(join(dir, "results.duckdb"));
+    expect(rows["leaders"]).toEqual([]);
+    expect(rows["meta"]).toContainEqual({ key: "watermark_position", value: "0" });
   });
 });
 
