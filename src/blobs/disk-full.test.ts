@@ -3,15 +3,21 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBlobStore } from "./index.ts";
 import type { BlobStore } from "./index.ts";
 
-const base = mkdtempSync(join(tmpdir(), "testyard-disk-full-"));
-const small = join(base, "small");
-mkdirSync(small);
-const mounted = mount();
-if (!mounted) console.warn("SKIP full disk: a small tmpfs cannot be mounted here");
+let base = "";
+let small = "";
+let mounted = false;
+
+beforeAll(() => {
+  base = mkdtempSync(join(tmpdir(), "testyard-disk-full-"));
+  small = join(base, "small");
+  mkdirSync(small);
+  mounted = mount();
+  if (!mounted) console.warn("SKIP full disk: a small tmpfs cannot be mounted here");
+});
 
 function mount(): boolean {
   try {
@@ -43,13 +49,14 @@ async function fill(
   return { acked, refused };
 }
 
-describe.skipIf(!mounted)("a disk that is really full", () => {
-  it.each([
+describe("a disk that is really full", () => {
+  it.for<[string, number]>([
     ["packs", 2_000],
     ["index", 10],
   ])(
     "is answered with disk_full when the %s run out of room, and costs nothing acknowledged",
-    async (part, size) => {
+    async ([part, size], context) => {
+      context.skip(!mounted, "a small tmpfs cannot be mounted here");
       const home = join(part === "packs" ? small : base, `store-${part}`);
       const indexDir = join(part === "index" ? small : base, `index-${part}`);
       const ballast = join(small, "ballast");

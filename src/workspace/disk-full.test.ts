@@ -1,16 +1,22 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openWorkspaceCache, scanWorkspace, uploadWorkspace } from "./index.ts";
 import { Holder, makeTree, readTree, temporaryFolder } from "./test-support.ts";
 import type { Node } from "./test-support.ts";
 
-const base = await temporaryFolder();
-const small = join(base, "small");
-mkdirSync(small);
-const mounted = mount();
-if (!mounted) console.warn("SKIP full disk: a small tmpfs cannot be mounted here");
+let base = "";
+let small = "";
+let mounted = false;
+
+beforeAll(async () => {
+  base = await temporaryFolder();
+  small = join(base, "small");
+  mkdirSync(small);
+  mounted = mount();
+  if (!mounted) console.warn("SKIP full disk: a small tmpfs cannot be mounted here");
+});
 
 function mount(): boolean {
   try {
@@ -29,8 +35,9 @@ afterAll(() => {
 const treeOf = (name: string, files: number): Record<string, Node> =>
   Object.fromEntries(Array.from({ length: files }, (_, i) => [`${name}${i}`, `${name}${i}`.repeat(100_000)]));
 
-describe.skipIf(!mounted)("a worker's disk that is really full", () => {
-  it("costs idle trees first, then is answered with disk_full, and leaves what is in use", async () => {
+describe("a worker's disk that is really full", () => {
+  it("costs idle trees first, then is answered with disk_full, and leaves what is in use", async (context) => {
+    context.skip(!mounted, "a small tmpfs cannot be mounted here");
     const holder = new Holder();
     const upload = async (tree: Record<string, Node>): Promise<string> => {
       const root = join(base, `source-${Object.keys(tree)[0]}`);
