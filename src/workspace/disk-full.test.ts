@@ -36,7 +36,7 @@ const treeOf = (name: string, files: number): Record<string, Node> =>
   Object.fromEntries(Array.from({ length: files }, (_, i) => [`${name}${i}`, `${name}${i}`.repeat(100_000)]));
 
 describe("a worker's disk that is really full", () => {
-  it("costs idle trees first, then is answered with disk_full, and leaves what is in use", async (context) => {
+  it("costs idle trees first, then is answered with disk_full; trees in use stay", async (context) => {
     context.skip(!mounted, "a small tmpfs cannot be mounted here");
     const holder = new Holder();
     const upload = async (tree: Record<string, Node>): Promise<string> => {
