@@ -137,10 +137,26 @@ async function pythonsOnPath(): Promise<string[]> {
   return found;
 }
 
+/** Answers already had: a worker asks for every task, and each question costs the start of a Python. */
+const known = new Map<string, string>();
+const KNOWN_LIMIT = 256;
+
 async function pytestVersion(
   python: string,
   where: { root: string; run: RunProcess },
 ): Promise<string | null> {
+  // By folder too: a version manager's `python3` answers for the folder it is started in.
+  const key = `${where.root}\n${python}`;
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const version = await askVersion(python, where);
+  if (known.size >= KNOWN_LIMIT) known.clear();
+  // Only what was found: a pytest that is missing now may be installed a minute later.
+  if (version !== null) known.set(key, version);
+  return version;
+}
+
+async function askVersion(python: string, where: { root: string; run: RunProcess }): Promise<string | null> {
   const argv = [python, "-m", "pytest", "--version"];
   try {
     const asked = await where.run(argv, { cwd: where.root, timeout_ms: ASK_TIMEOUT_MS });
