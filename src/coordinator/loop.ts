@@ -26,7 +26,7 @@ import type { Clock, Random } from "../ports/index.ts";
 
 /** What the log accepts in one record, with room for the record's own fields. */
 const RECORD_EVENTS = 2_000;
-const RECORD_CHARS = 480 * 1024;
+const RECORD_BYTES = 480 * 1024;
 const RETRY_APPEND_MS = 50;
 
 export class LoopEnded extends Error {
@@ -72,7 +72,7 @@ interface OpenRecord {
   at: number;
   events: Event[];
   json: string[];
-  chars: number;
+  bytes: number;
   effects: Effect[];
   waiters: Waiter[];
 }
@@ -161,7 +161,7 @@ export class Loop {
   #newRecord(position: number, time = this.#options.clock.now()): OpenRecord {
     const at = Math.max(this.state.at, time);
     beginRecord(this.state, { position, at });
-    return { position, at, events: [], json: [], chars: 0, effects: [], waiters: [] };
+    return { position, at, events: [], json: [], bytes: 0, effects: [], waiters: [] };
   }
 
   /** The open record; while it is empty its time moves on with the clock. */
@@ -175,7 +175,8 @@ export class Loop {
 
   #add(event: Event): void {
     const text = JSON.stringify(event);
-    if (this.#open.events.length >= RECORD_EVENTS || this.#open.chars + text.length > RECORD_CHARS) {
+    const bytes = Buffer.byteLength(text);
+    if (this.#open.events.length >= RECORD_EVENTS || this.#open.bytes + bytes > RECORD_BYTES) {
       // The decision was made for this moment: a command's events share one time, however many records they fill.
       this.#seal(this.#open.at);
     }
@@ -185,7 +186,7 @@ export class Loop {
     this.#options.onFolded?.(event, this.state);
     record.events.push(event);
     record.json.push(text);
-    record.chars += text.length;
+    record.bytes += bytes;
     record.effects.push(...react(event, this.state));
     this.#plan();
   }
@@ -251,10 +252,10 @@ export class Loop {
     this.#queue.shift();
     this.#appending = false;
     this.#committed = record.position;
-    // Waiters first: a session that this record opens must be open before the record's frames are sent.
+    this.#options.onCommitted?.(record);
+    // Waiters before effects: a session that this record opens must be open before the record's frames are sent.
     for (const waiter of record.waiters) waiter.done();
     this.#options.onEffects(record.effects);
-    this.#options.onCommitted?.(record);
     this.#pump();
   }
 

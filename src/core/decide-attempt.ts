@@ -17,7 +17,10 @@ type Reporter = Pick<FinishAttempt, "task_id" | "attempt" | "worker_id" | "incar
 export function startAttempt(state: State, command: StartAttempt): Decision {
   const task = state.tasks.get(command.task_id);
   if (task === undefined || !isCurrent(task, command)) {
-    return reject("stale_attempt", `attempt ${command.attempt} of task ${command.task_id} is not the current one`);
+    return reject(
+      "stale_attempt",
+      `attempt ${command.attempt} of task ${command.task_id} is not the current one`,
+    );
   }
   if (task.status.state === "running") return accept([]);
   return accept([{ type: "AttemptStarted", v: 1, task_id: command.task_id, attempt: command.attempt }]);
@@ -31,7 +34,15 @@ export function finishAttempt(state: State, command: FinishAttempt, now: number)
   const lease = activeLease(task) as Lease;
   const { task_id, run_id } = task.spec;
   const next = afterResult(task, command.result, now);
-  const finished: Event = { type: "AttemptFinished", v: 1, task_id, run_id, lease, result: command.result, next };
+  const finished: Event = {
+    type: "AttemptFinished",
+    v: 1,
+    task_id,
+    run_id,
+    lease,
+    result: command.result,
+    next,
+  };
   return accept([finished, ...consequences(task, next)], { kind: "result", verdict: "accepted" });
 }
 
@@ -75,7 +86,11 @@ function afterResult(task: Task, result: AttemptResult, now: number): Next {
       // Nobody asked for it here: the worker ended it on its own account (drain, lost lease).
       return afterInfrastructureLoss(task, "the worker ended the attempt", now);
     case "infrastructure":
-      return afterInfrastructureLoss(task, result.error?.message ?? "the attempt could not be carried out", now);
+      return afterInfrastructureLoss(
+        task,
+        result.error?.message ?? "the attempt could not be carried out",
+        now,
+      );
   }
 }
 
@@ -86,7 +101,10 @@ function afterFailure(task: Task, state: "failed" | "timed_out", now: number): N
 
 function afterInfrastructureLoss(task: Task, reason: string, now: number): Next {
   if (task.infrastructureLosses < INFRASTRUCTURE_BUDGET) return { state: "retry", retry_at: now };
-  return { state: "failed", reason: `lost ${task.infrastructureLosses + 1} times to infrastructure: ${reason}` };
+  return {
+    state: "failed",
+    reason: `lost ${task.infrastructureLosses + 1} times to infrastructure: ${reason}`,
+  };
 }
 
 /** The events that lose a current attempt. A task whose running attempts took down two workers is held back. */
@@ -94,7 +112,9 @@ export function loseAttempt(task: Task, reason: string, now: number): Event[] {
   const lease = activeLease(task) as Lease;
   const { task_id, run_id } = task.spec;
   const was_running = task.status.state === "running";
-  const next = was_running ? afterLoss(task, lease, reason, now) : ({ state: "retry", retry_at: now } as const);
+  const next = was_running
+    ? afterLoss(task, lease, reason, now)
+    : ({ state: "retry", retry_at: now } as const);
   const lost: AttemptLost = { type: "AttemptLost", v: 1, task_id, run_id, lease, was_running, reason, next };
   return [lost, ...consequences(task, next)];
 }
@@ -102,7 +122,10 @@ export function loseAttempt(task: Task, reason: string, now: number): Event[] {
 function afterLoss(task: Task, lease: Lease, reason: string, now: number): Next {
   const taken = new Set([...task.tookDown, lease.worker_id]);
   if (taken.size >= POISON_WORKERS) {
-    return { state: "poisoned", reason: `its attempts were running when ${[...taken].join(" and ")} were lost` };
+    return {
+      state: "poisoned",
+      reason: `its attempts were running when ${[...taken].join(" and ")} were lost`,
+    };
   }
   return afterInfrastructureLoss(task, reason, now);
 }

@@ -11,7 +11,7 @@ import type { Event, TasksAdded } from "./event.ts";
 import type { State } from "./state.ts";
 import { hasEnded, type EndState, type TaskSpec } from "./task.ts";
 
-/** An event stays below this many characters; tasks of one submission stand in as many events as they need. */
+/** An event stays below this many bytes; tasks of one submission stand in as many events as they need. */
 const EVENT_SIZE = 48 * 1024;
 
 export function submit(state: State, command: Submit): Decision {
@@ -49,31 +49,38 @@ function answerOfKey(state: State, command: Submit): Decision | null {
 
 function tasksAdded(command: Submit): TasksAdded[] {
   const events: TasksAdded[] = [];
-  const { submission_id, resolved } = command;
-  let tasks: TaskSpec[] = [];
+  const { submission_id } = command;
   let size = 0;
   for (const task of command.tasks) {
-    const weight = weigh(task);
-    if (size + weight > EVENT_SIZE && tasks.length > 0) {
-      events.push({ type: "TasksAdded", v: 1, submission_id, tasks, resolved: {} });
-      tasks = [];
+    const resolved = task.dependencies.filter((id) => Object.hasOwn(command.resolved, id));
+    const weight = weigh(task) + resolved.length * 45;
+    let event = events.at(-1);
+    if (event === undefined || size + weight > EVENT_SIZE) {
+      event = { type: "TasksAdded", v: 1, submission_id, tasks: [], resolved: {} };
+      events.push(event);
       size = 0;
     }
-    tasks.push(task);
+    event.tasks.push(task);
+    for (const id of resolved) event.resolved[id] = command.resolved[id] as EndState;
     size += weight;
   }
-  if (tasks.length > 0) events.push({ type: "TasksAdded", v: 1, submission_id, tasks, resolved: {} });
-  const last = events.at(-1);
-  if (last !== undefined) last.resolved = resolved;
   return events;
 }
 
-/** Characters that a task takes in its event, roughly: its text parts and the fixed ones. */
+/** Bytes that a task takes in its event, rather more than less: its text parts and the fixed ones. */
 function weigh(task: TaskSpec): number {
-  const payload = typeof task.payload === "string" ? task.payload.length * 1.1 : 80;
-  const requirements = Object.keys(task.requirements).length === 0 ? 2 : JSON.stringify(task.requirements).length;
-  return 320 + task.name.length + payload + requirements + task.dependencies.length * 29;
+  const payload = typeof task.payload === "string" ? bytesOf(task.payload) * 1.1 : 80;
+  const isPlain = Object.keys(task.requirements).length === 0;
+  const requirements = isPlain ? 2 : bytesOf(JSON.stringify(task.requirements));
+  return 320 + bytesOf(task.name) + payload + requirements + task.dependencies.length * 29;
 }
+
+/** At most so many bytes in UTF-8. */
+function bytesOf(text: string): number {
+  return NOT_ASCII.test(text) ? text.length * 3 : text.length;
+}
+
+const NOT_ASCII = /[\u0080-\uffff]/;
 
 type Graph = { skipped: Event[] } | { rejection: Extract<Decision, { kind: "rejected" }>["rejection"] };
 
@@ -94,7 +101,8 @@ function checkGraph(state: State, command: Submit): Graph {
   }
   for (const node of nodes.values()) {
     for (const id of node.spec.dependencies) {
-      if (id === node.spec.task_id) return refusal("dependency_self", `task ${id} depends on itself`, node.spec);
+      if (id === node.spec.task_id)
+        return refusal("dependency_self", `task ${id} depends on itself`, node.spec);
       const inBatch = nodes.get(id);
       if (inBatch !== undefined) {
         inBatch.next.push(node);
@@ -102,7 +110,8 @@ function checkGraph(state: State, command: Submit): Graph {
         continue;
       }
       const before = stateBefore(state, command, id);
-      if (before === undefined) return refusal("dependency_unknown", `no task ${id} to depend on`, node.spec, id);
+      if (before === undefined)
+        return refusal("dependency_unknown", `no task ${id} to depend on`, node.spec, id);
       if (before !== "completed" && before !== "open") node.doomed ??= { task_id: id, state: before };
     }
   }
@@ -121,7 +130,8 @@ function walk(nodes: Map<string, Node>): Graph {
   const skipped: Event[] = [];
   for (const node of ready) {
     const { task_id, run_id } = node.spec;
-    if (node.doomed !== null) skipped.push({ type: "TaskSkipped", v: 1, task_id, run_id, because: node.doomed });
+    if (node.doomed !== null)
+      skipped.push({ type: "TaskSkipped", v: 1, task_id, run_id, because: node.doomed });
     for (const next of node.next) {
       next.waiting -= 1;
       if (node.doomed !== null) next.doomed ??= { task_id, state: "skipped" };

@@ -47,7 +47,7 @@ export function skipDependants(task: Task, state: EndState): Event[] {
 }
 
 /**
- * A decision may fill several records, and its leader may die between two of them: a task has then ended while
+ * A decision may fill several records, and its leader may die between two of them: a task has then ended and
  * some of its dependants still wait. The next leader does what is left to do.
  */
 export function overdueSkips(state: State): Event[] {
@@ -83,11 +83,13 @@ const RETRIES_PER_EVENT = 1_000;
 
 export function dueRetries(state: State, now: number): Event[] {
   if (state.nextRetryAt > now) return [];
-  const due: string[] = [];
-  for (const { spec, status } of state.retrying) {
-    if (status.state === "pending" && status.waits_for === "retry" && status.retry_at <= now)
-      due.push(spec.task_id);
-  }
+  // Sorted, because a state from a snapshot lists them in another order than the one that goes on.
+  const due = [...state.retrying]
+    .filter(
+      ({ status }) => status.state === "pending" && status.waits_for === "retry" && status.retry_at <= now,
+    )
+    .sort((a, b) => a.seq - b.seq)
+    .map(({ spec }) => spec.task_id);
   return inParts(due, RETRIES_PER_EVENT).map((task_ids) => ({ type: "RetriesDue", v: 1, task_ids }));
 }
 

@@ -17,5 +17,8 @@ export function accept(events: Event[], answer?: Answer): Decision {
 }
 
 export function reject(code: RejectionCode, message: string, details?: Record<string, unknown>): Decision {
-  return { kind: "rejected", rejection: details === undefined ? { code, message } : { code, message, details } };
+  return {
+    kind: "rejected",
+    rejection: details === undefined ? { code, message } : { code, message, details },
+  };
 }

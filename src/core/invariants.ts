@@ -29,7 +29,7 @@ function checkTask(state: State, task: Task): void {
   }
   assert(task.retriesUsed <= spec.max_retries, say("counted attempts stay within the policy"));
   assert(task.infrastructureLosses <= INFRASTRUCTURE_BUDGET + 1, say("infrastructure losses have a budget"));
-  assert((status.state === "queued") === (task.heapIndex >= 0), say("exactly the queued tasks are in a queue"));
+  assert((status.state === "queued") === task.heapIndex >= 0, say("exactly the queued tasks are in a queue"));
   assert(state.ended.has(task) === hasEnded(status), say("exactly the ended tasks are listed as ended"));
   const waitsForRetry = status.state === "pending" && status.waits_for === "retry";
   assert(state.retrying.has(task) === waitsForRetry, say("exactly the retrying tasks wait for a time"));
@@ -54,7 +54,8 @@ export function checkSettled(state: State): void {
     if (task.status.state !== "pending" || task.status.waits_for !== "dependencies") continue;
     for (const id of task.spec.dependencies) {
       const dependency = state.tasks.get(id);
-      const dead = dependency !== undefined && hasEnded(dependency.status) && dependency.status.state !== "completed";
+      const dead =
+        dependency !== undefined && hasEnded(dependency.status) && dependency.status.state !== "completed";
       assert(!dead, () => `task ${task.spec.task_id} waits for ${id}, which will never succeed`);
     }
   }
@@ -63,7 +64,10 @@ export function checkSettled(state: State): void {
 function checkWorker(worker: Worker): void {
   const say = (what: string) => () => `${what}: worker ${worker.worker_id}`;
   const slots = [...[...worker.held.values()].map((held) => held.lease.slot), ...worker.freeSlots];
-  assert(new Set(slots).size === worker.slots && slots.length === worker.slots, say("every slot is free or held once"));
+  assert(
+    new Set(slots).size === worker.slots && slots.length === worker.slots,
+    say("every slot is free or held once"),
+  );
   const gpus = [...[...worker.held.values()].flatMap((held) => held.lease.gpus), ...worker.freeGpus];
   assert(new Set(gpus).size === gpus.length, say("a device has one task"));
   assert(worker.freeCpuMilli >= 0 && worker.freeMemoryMb >= 0, say("a worker is never over-committed"));

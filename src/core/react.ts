@@ -34,7 +34,11 @@ export function react(event: Event, state: State): Effect[] {
 }
 
 /** What a worker must be told when it (re)connects, given what it says it holds. */
-export function resume(state: State, workerId: WorkerId, inventory: readonly { task_id: TaskId; attempt: number }[]): Effect[] {
+export function resume(
+  state: State,
+  workerId: WorkerId,
+  inventory: readonly { task_id: TaskId; attempt: number }[],
+): Effect[] {
   const worker = state.workers.get(workerId);
   if (worker === undefined) return [];
   const has = new Set(inventory.map(({ task_id, attempt }) => `${task_id}/${attempt}`));
@@ -54,5 +58,11 @@ export function resume(state: State, workerId: WorkerId, inventory: readonly { t
 }
 
 function cancel(worker_id: WorkerId, task_id: TaskId, attempt: number): Effect {
-  return { kind: "send_cancel", worker_id, task_id, attempt, reason: "the attempt is not the current one any more" };
+  return {
+    kind: "send_cancel",
+    worker_id,
+    task_id,
+    attempt,
+    reason: "the attempt is not the current one any more",
+  };
 }

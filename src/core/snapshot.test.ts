@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { decide } from "./decide.ts";
 import { evolve } from "./evolve.ts";
 import { checkInvariants } from "./invariants.ts";
 import { restoreState, saveState, type SnapshotLine } from "./snapshot.ts";
@@ -49,6 +50,19 @@ describe("a snapshot", () => {
     for (const [id, worker] of state.workers) {
       expect(copy.workers.get(id)).toEqual(worker);
     }
+  });
+
+  it("leads to the same decisions, whatever the order in which things came to be", () => {
+    const tasks = ["t", "u"].map((id) => a.task(id, { max_retries: 1, retry_delay_ms: 50 }));
+    const { state } = given(
+      a.claim,
+      a.openRun,
+      a.register("w1"),
+      a.submit(tasks),
+      a.run("u", "failed"),
+      a.run("t", "failed"),
+    );
+    expect(decide(through(state), a.tick, 2_000)).toEqual(decide(state, a.tick, 2_000));
   });
 
   it("shares nothing with the state that goes on", () => {

@@ -14,15 +14,23 @@ import {
 import type { Coverage } from "./coverage.ts";
 import type { Execution } from "./sim-executor.ts";
 
+interface SentBody {
+  tasks?: { task_id: string; attempt: number }[];
+  attempts?: { task_id: string; attempt: number; verdict: string }[];
+}
+
 export class Checker {
   readonly coverage: Coverage;
   readonly executions: Execution[] = [];
   events = 0;
   /** `task/attempt` of every committed assignment. */
   readonly #assigned = new Set<string>();
+  readonly #results = new Set<string>();
+  readonly #registered = new Set<string>();
   readonly #outcomes = new Map<string, string>();
   readonly #acknowledged = new Set<string>();
-  readonly #exclusive = new Set<string>();
+  /** Tasks that run alone, with what they are alone in: their key, or themselves. */
+  readonly #alone = new Map<string, string>();
   #position = 0;
 
   constructor(coverage: Coverage) {
@@ -50,11 +58,18 @@ export class Checker {
       case "AttemptAssigned":
         this.#assigned.add(`${event.task_id}/${event.lease.attempt}`);
         return;
+      case "WorkerRegistered":
+        this.#registered.add(event.worker_id);
+        return;
       case "TasksAdded":
-        for (const { task_id, requirements } of event.tasks)
-          if (requirements.exclusive) this.#exclusive.add(task_id);
+        for (const { task_id, requirements } of event.tasks) {
+          const { exclusive, concurrency_key } = requirements;
+          if (exclusive === true || concurrency_key !== undefined)
+            this.#alone.set(task_id, concurrency_key ?? task_id);
+        }
         return;
       case "AttemptFinished":
+        this.#results.add(`${event.task_id}/${event.lease.attempt}`);
         if (event.next.state === "retry" && event.result.outcome === "failed") {
           this.coverage.reached("a task was retried after a failure");
         }
@@ -104,24 +119,46 @@ export class Checker {
     assert(found, `task ${event.task_id}/${attempt} was accepted as ${outcome}, but nothing like it ran`);
   }
 
-  /** No assignment is carried out before it is committed; no attempt is started twice by one process. */
+  /** What a coordinator says to a worker is committed when it says it. */
+  sent(workerId: string, text: string): void {
+    const payload = text.slice(text.indexOf(".") + 1);
+    if (!payload.startsWith('{"v":1')) return;
+    const { type, body } = JSON.parse(payload) as { type: string; body: SentBody };
+    if (type === "welcome")
+      assert(this.#registered.has(workerId), `${workerId} was welcomed before it was registered`);
+    for (const { task_id, attempt } of type === "assign" ? (body.tasks ?? []) : []) {
+      const key = `${task_id}/${attempt}`;
+      assert(this.#assigned.has(key), `assignment ${key} was sent before it was committed`);
+    }
+    for (const { task_id, attempt, verdict } of type === "result_ack" ? (body.attempts ?? []) : []) {
+      const key = `${task_id}/${attempt}`;
+      if (verdict === "repeated") this.coverage.reached("a result was reported twice");
+      const isDurable = verdict === "stale_attempt" || this.#results.has(key);
+      assert(isDurable, `the result of ${key} was acknowledged before it was committed`);
+    }
+  }
+
+  /** No assignment is carried out before it is committed, and each once. */
   started(execution: Execution): void {
     const key = `${execution.task_id}/${execution.attempt}`;
+    const before = this.executions.find((run) => `${run.task_id}/${run.attempt}` === key);
+    assert(before === undefined, `attempt ${key} was carried out twice`);
     assert(this.#assigned.has(key), `attempt ${key} ran before its assignment was committed`);
-    if (this.#exclusive.has(execution.task_id)) this.#alone(execution);
+    this.#checkAlone(execution);
     this.executions.push(execution);
   }
 
-  /** A task that must not run twice at a time never does, whatever the network does. */
-  #alone(execution: Execution): void {
+  /** What must not run twice at a time never does, whatever the network does. */
+  #checkAlone(execution: Execution): void {
+    const key = this.#alone.get(execution.task_id);
+    if (key === undefined) return;
     const other = this.executions.find(
-      (run) =>
-        run.task_id === execution.task_id &&
-        run.to === null &&
-        run.attempt !== execution.attempt &&
-        !run.paused,
+      (run) => run.to === null && !run.paused && this.#alone.get(run.task_id) === key,
     );
-    assert(other === undefined, `exclusive task ${execution.task_id} runs twice at a time`);
+    assert(
+      other === undefined,
+      () => `${JSON.stringify(other)} still runs beside ${JSON.stringify(execution)}`,
+    );
   }
 
   /** A process that does not run cannot end its attempts in time. */

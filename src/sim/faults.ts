@@ -81,8 +81,12 @@ export class Faults {
   }
 
   #cut(): void {
-    const { node } = this.#prng.pick(this.#yard.workers);
-    const { coordinatorNode, network } = this.#yard;
+    const { coordinatorNode, network, workers } = this.#yard;
+    // A partition matters most to whoever runs what must not run twice.
+    const aim = workers.filter(({ agent }) =>
+      agent?.held.some(({ task_id }) => this.#workload.exclusive.has(task_id)),
+    );
+    const { node } = this.#prng.pick(aim.length > 0 ? aim : workers);
     if (this.#prng.chance(0.5)) network.cut(node, coordinatorNode, this.#longOrShort());
     else network.cut(coordinatorNode, node, this.#longOrShort());
   }

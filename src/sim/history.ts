@@ -22,6 +22,21 @@ const FAULTS_UNTIL_MS = 60_000;
 const LIMIT_MS = 900_000;
 
 export async function runHistory(seed: number): Promise<HistoryReport> {
+  const failures: unknown[] = [];
+  const note = (cause: unknown): void => void failures.push(cause);
+  process.on("unhandledRejection", note);
+  try {
+    const report = await run(seed, () => {
+      if (failures.length > 0) throw failures[0];
+    });
+    return report;
+  } finally {
+    process.off("unhandledRejection", note);
+  }
+}
+
+/** @param check throws what went wrong where nobody could catch it */
+async function run(seed: number, check: () => void): Promise<HistoryReport> {
   const coverage = new Coverage();
   const yard = new Yard(seed, coverage);
   const slots = 1 + yard.prng.below(3);
@@ -35,9 +50,15 @@ export async function runHistory(seed: number): Promise<HistoryReport> {
   for (let i = 0; i < 2 + yard.prng.below(3); i++) yard.addWorker({ slots });
   workload.plan({ submissions: 4 + yard.prng.below(6), overMs: 40_000 });
   faults.schedule();
-  await yard.time.runUntil(() => yard.time.now >= FAULTS_UNTIL_MS, FAULTS_UNTIL_MS);
+  await yard.time.runUntil(() => {
+    check();
+    return false;
+  }, FAULTS_UNTIL_MS);
   faults.mend();
-  const isDone = (): boolean => workload.allAnswered && isQuiet(yard);
+  const isDone = (): boolean => {
+    check();
+    return workload.allAnswered && isQuiet(yard);
+  };
   const done = await yard.time.runUntil(isDone, LIMIT_MS);
   assert(done, () => `after ${LIMIT_MS / 1000} s of health: ${describe(yard)}`);
   const state = yard.coordinator?.loop.state;

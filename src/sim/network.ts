@@ -15,13 +15,13 @@ interface Listener {
 export class Network {
   readonly #time: VirtualTime;
   readonly #prng: Prng;
-  readonly #onSend: (text: string) => void;
+  readonly #onSend: (from: string, to: string, text: string) => void;
   readonly #listeners = new Map<string, Listener>();
   /** `from>to` to the calls held while the way is cut. */
   readonly #cuts = new Map<string, (() => void)[]>();
 
   /** @param onSend sees every message */
-  constructor(time: VirtualTime, prng: Prng, onSend: (text: string) => void) {
+  constructor(time: VirtualTime, prng: Prng, onSend: (from: string, to: string, text: string) => void) {
     this.#time = time;
     this.#prng = prng;
     this.#onSend = onSend;
@@ -100,7 +100,7 @@ export class Network {
   #send(from: SimConnection, to: SimConnection, text: string | { code: number; reason: string }): void {
     const arrival = Math.max(from.lastArrival, this.#time.now + this.#latency());
     from.lastArrival = arrival;
-    if (typeof text === "string") this.#onSend(text);
+    if (typeof text === "string") this.#onSend(from.name, to.name, text);
     this.#carry(from.way, arrival - this.#time.now, () => to.arrive(text));
   }
 }
@@ -110,6 +110,7 @@ type Parcel = string | { code: number; reason: string };
 class SimConnection implements Connection {
   lastArrival = 0;
   way = "";
+  name = "";
   #node: SimNode | null = null;
   readonly #transmit: (parcel: Parcel) => void;
   #onMessage: ((text: string) => void) | null = null;
@@ -125,6 +126,7 @@ class SimConnection implements Connection {
 
   bind(node: SimNode, other: SimNode): void {
     this.#node = node;
+    this.name = node.name;
     this.way = `${node.name}>${other.name}`;
     // Bound to the life in which the connection was made.
     let queue: (() => void)[] = [];

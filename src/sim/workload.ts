@@ -19,6 +19,7 @@ export class Workload {
   readonly #yard: Yard;
   readonly #prng: Prng;
   readonly #submissions: Submission[] = [];
+  readonly #exclusive = new Set<string>();
   #poisonous: string | null = null;
 
   constructor(yard: Yard) {
@@ -33,6 +34,11 @@ export class Workload {
   /** A task that the plan of faults aims at while it runs. */
   get poisonous(): string | null {
     return this.#poisonous;
+  }
+
+  /** Tasks that must not run twice at a time. */
+  get exclusive(): ReadonlySet<string> {
+    return this.#exclusive;
   }
 
   plan(options: { submissions: number; overMs: number }): void {
@@ -61,9 +67,12 @@ export class Workload {
       this.#poisonous = task_id;
       plan.attempts = [{ duration_ms: 8_000, outcome: "passed" }];
     }
-    const exclusive = prng.chance(0.15);
+    const exclusive = prng.chance(0.08);
+    const keyed = prng.chance(0.15);
+    if (exclusive || keyed) this.#exclusive.add(task_id);
     // Long enough to outlive a lease: a partition must find it running.
-    if (exclusive && prng.chance(0.5)) plan.attempts = [{ duration_ms: 30_000, outcome: "passed" }];
+    if ((exclusive || keyed) && prng.chance(0.4))
+      plan.attempts = [{ duration_ms: 30_000, outcome: "passed" }];
     return {
       task_id,
       run_id: RUN,
@@ -73,7 +82,7 @@ export class Workload {
       priority: 1 + prng.below(5),
       requirements: {
         ...(exclusive && { exclusive: true as const }),
-        ...(prng.chance(0.1) && { concurrency_key: prng.pick(["db", "port"]) }),
+        ...(keyed && { concurrency_key: prng.pick(["db", "port"]) }),
       },
       resources: { cpu_milli: prng.pick([0, 0, 1000, 2000]), memory_mb: 0, gpu: 0 },
       timeout_ms: prng.chance(0.1) ? 2_000 : 60_000,

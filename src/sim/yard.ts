@@ -66,8 +66,8 @@ export class Yard {
     this.prng = createPrng(seed);
     this.coverage = coverage;
     this.checker = new Checker(coverage);
-    this.network = new Network(this.time, this.prng, (text) => {
-      if (text.includes('"verdict":"repeated"')) coverage.reached("a result was reported twice");
+    this.network = new Network(this.time, this.prng, (from, to, text) => {
+      if (from === "coordinator") this.checker.sent(to, text);
     });
     this.coordinatorNode = new SimNode("coordinator", this.time, this.prng);
     this.settings = { ...DEFAULT_SETTINGS, keepEndedMs: 20_000, keepEndedTasks: 30 };

@@ -1,4 +1,7 @@
-/** Commands and their parts, complete but for what a test is about. Times are small numbers, ids plain words. */
+/**
+ * Commands and their parts, complete but for what a test is about. Times are small numbers, ids plain
+ * words.
+ */
 import type { HeldAttempt } from "../command.ts";
 import type * as C from "../command.ts";
 import type { Capabilities, Gpu } from "../requirements.ts";

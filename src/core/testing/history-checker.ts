@@ -2,11 +2,11 @@
  * A slow and obvious judge of a whole history, which shares no code with the fold: it keeps its own little
  * picture of every task and worker and says the first rule that an event breaks.
  *
- * Rules: epochs rise; nothing happens to a task before its submission is sealed; attempts are numbered 1..n and
- * one is out at a time; one accepted outcome per task, of the attempt that was out; end states never change;
- * poisoned leaves by release or cancel only; no start before all dependencies succeeded, and skipped for a
- * reason that is true; slots, devices, amounts, exclusive hosts and concurrency keys are never given twice; the
- * budgets of attempts hold; a key stands for one submission.
+ * Rules: epochs rise; nothing happens to a task before its submission is sealed; attempts are numbered 1..n
+ * and one is out at a time; one accepted outcome per task, of the attempt that was out; end states never
+ * change; poisoned leaves by release or cancel only; no start before all dependencies succeeded, and
+ * skipped for a reason that is true; slots, devices, amounts, exclusive hosts and concurrency keys are
+ * never given twice; the budgets of attempts hold; a key stands for one submission.
  */
 import type { Event } from "../event.ts";
 import type { EndState, Lease, TaskSpec } from "../task.ts";

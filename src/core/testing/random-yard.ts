@@ -1,6 +1,7 @@
 /**
- * A yard under random commands: a model of workers that start, end, forget, repeat and confuse their attempts,
- * of submitters and of operators. A step is four numbers, so that fast-check can shrink a history.
+ * A yard under random commands: a model of workers that start, end, forget, repeat and confuse their
+ * attempts, of submitters and of operators. A step is four numbers, so that fast-check can shrink a
+ * history.
  */
 import fc from "fast-check";
 import type { Command, FinishAttempt, HeldAttempt, Submit } from "../command.ts";
