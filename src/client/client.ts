@@ -1,0 +1,138 @@
+/**
+ * The API as functions: what commands, CI and people's own scripts call. It adds what every caller would have to
+ * write otherwise: pages turned, broken streams taken up again, submissions that may be sent twice.
+ */
+import { randomUUID } from "node:crypto";
+import type { Explanation, FeedItem, Page, ResultDocument, RunView } from "../protocol/index.ts";
+import type { StatusView, SubmitAnswer, TaskDetail, TaskInput, TaskView, WorkerView } from "../protocol/index.ts";
+import type { BlobTransport } from "../workspace/index.ts";
+import { createBlobTransport } from "./blob-transport.ts";
+import { readFeed, type FeedOptions } from "./feed.ts";
+import { readLog, type LogOptions } from "./log.ts";
+import { Requests, type ApiRequest, type ConnectOptions } from "./requests.ts";
+import { everyItem, type CaseView, type DashboardView, type DurationView } from "./views.ts";
+import type { PageQuery, TaskQuery } from "./views.ts";
+
+export interface RunInput {
+  run_key?: string;
+  name?: string;
+}
+
+export interface SubmitOptions {
+  /** An open run; a new one is opened unless given. */
+  run_id?: string;
+  run?: RunInput;
+  project?: string;
+  /** Made when absent, so that a submission whose answer was lost is sent again and counts once. */
+  idempotencyKey?: string;
+}
+
+export interface Client {
+  readonly url: string;
+  status(): Promise<StatusView>;
+  dashboard(): Promise<DashboardView>;
+  workers(): Promise<WorkerView[]>;
+  worker(workerId: string): Promise<WorkerView>;
+  /** Newest first. */
+  tasks(query?: TaskQuery): Promise<Page<TaskView>>;
+  allTasks(query?: TaskQuery): AsyncIterable<TaskView>;
+  task(taskId: string): Promise<TaskDetail>;
+  explain(taskId: string): Promise<Explanation & { task_id: string; state: TaskView["state"] }>;
+  submitTask(task: TaskInput, options?: Omit<SubmitOptions, "run">): Promise<TaskView & { replayed: boolean }>;
+  submitTasks(tasks: readonly TaskInput[], options?: SubmitOptions): Promise<SubmitAnswer>;
+  cancelTask(taskId: string): Promise<TaskView>;
+  releaseTask(taskId: string): Promise<TaskView>;
+  /** Attaches when the key is known. `position` is where its feed begins at the latest. */
+  openRun(run?: RunInput & { project?: string }): Promise<RunView & { position: number }>;
+  run(runId: string): Promise<RunView>;
+  runs(query?: PageQuery): Promise<Page<RunView>>;
+  cancelRun(runId: string): Promise<RunView>;
+  /** Until the signal aborts or the reader stops. */
+  feed(runId: string, options?: FeedOptions): AsyncIterable<FeedItem>;
+  log(taskId: string, options?: LogOptions): AsyncIterable<Uint8Array>;
+  /** The cases that count, of a whole run. */
+  cases(runId: string): AsyncIterable<CaseView>;
+  durations(query: { project?: string; framework: string; suite?: string }): Promise<DurationView[]>;
+  /** A result document as the feed names it: its text, or the blob that holds it. */
+  document(ref: string | { blob: string }): Promise<ResultDocument>;
+  blobTransport(): BlobTransport;
+}
+
+const CASES_PER_PAGE = 10_000;
+const TASKS_PER_PAGE = 500;
+
+export function connect(options: ConnectOptions): Client {
+  const requests = new Requests(options);
+  const get = <T>(path: string, query: ApiRequest["query"] = {}) => requests.json<T>({ path, query });
+  return {
+    url: requests.url,
+    status: () => get("/api/status"),
+    dashboard: () => get("/api/dashboard"),
+    workers: () => get("/api/workers"),
+    worker: (id) => get(`/api/workers/${encodeURIComponent(id)}`),
+    runs: (query = {}) => get("/api/runs", { ...query }),
+    run: (id) => get(runPath(id)),
+    durations: async (query) => (await get<{ items: DurationView[] }>("/api/durations", query)).items,
+    feed: (id, more = {}) => readFeed(requests, id, more),
+    log: (id, more = {}) => readLog(requests, id, more),
+    cases: (id) =>
+      everyItem((cursor) => get<Page<CaseView>>(`${runPath(id)}/cases`, { limit: CASES_PER_PAGE, cursor })),
+    document: async (ref) => JSON.parse(await documentText(requests, ref)) as ResultDocument,
+    blobTransport: () => createBlobTransport(requests),
+    ...taskCalls(requests),
+    ...runCalls(requests),
+  };
+}
+
+function taskCalls(requests: Requests) {
+  const tasks = (query: TaskQuery = {}) => requests.json<Page<TaskView>>({ path: "/api/tasks", query: { ...query } });
+  return {
+    tasks,
+    allTasks: (query: TaskQuery = {}) =>
+      everyItem((cursor) => tasks({ limit: TASKS_PER_PAGE, ...query, ...(cursor !== undefined && { cursor }) })),
+    task: (id: string) => requests.json<TaskDetail>({ path: taskPath(id) }),
+    explain: (id: string) =>
+      requests.json<Explanation & { task_id: string; state: TaskView["state"] }>({ path: `${taskPath(id)}/explain` }),
+    submitTask(task: TaskInput, { run_id, project, idempotencyKey }: Omit<SubmitOptions, "run"> = {}) {
+      const query = { run_id, project };
+      return requests.json<TaskView & { replayed: boolean }>({ ...keyed(idempotencyKey), path: "/api/tasks", query, json: task });
+    },
+    submitTasks(list: readonly TaskInput[], { idempotencyKey, ...where }: SubmitOptions = {}) {
+      const json = { ...where, tasks: list };
+      return requests.json<SubmitAnswer>({ ...keyed(idempotencyKey), path: "/api/tasks/bulk", json });
+    },
+    cancelTask: (id: string) => requests.json<TaskView>({ method: "DELETE", path: taskPath(id) }),
+    releaseTask: (id: string) => requests.json<TaskView>({ method: "POST", path: `${taskPath(id)}/release` }),
+  };
+}
+
+function runCalls(requests: Requests) {
+  return {
+    async openRun(run: RunInput & { project?: string } = {}) {
+      // With a key a second run is the first one, without it a lost answer leaves an empty run behind.
+      const isRepeatable = run.run_key !== undefined;
+      const request = { method: "POST", path: "/api/runs", json: run, isRepeatable } as const;
+      const { value, position } = await requests.jsonAt<RunView>(request);
+      return { ...value, position };
+    },
+    cancelRun: (id: string) =>
+      requests.json<RunView>({ method: "POST", path: `${runPath(id)}/cancel`, isRepeatable: true }),
+  };
+}
+
+function keyed(key: string = randomUUID()): Pick<ApiRequest, "headers" | "isRepeatable" | "method"> & object {
+  return { method: "POST", headers: { "idempotency-key": key }, isRepeatable: true };
+}
+
+function taskPath(id: string): string {
+  return `/api/tasks/${encodeURIComponent(id)}`;
+}
+
+function runPath(id: string): string {
+  return `/api/runs/${encodeURIComponent(id)}`;
+}
+
+async function documentText(requests: Requests, ref: string | { blob: string }): Promise<string> {
+  if (typeof ref === "string") return ref;
+  return Buffer.from(await requests.bytes({ path: `/api/blobs/${ref.blob}` })).toString("utf8");
+}

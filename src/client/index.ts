@@ -1,0 +1,8 @@
+/** The typed client of the HTTP API, and where this user's coordinators are found. */
+export { connect, type Client, type RunInput, type SubmitOptions } from "./client.ts";
+export { ApiError, Unreachable } from "./errors.ts";
+export type { FeedOptions } from "./feed.ts";
+export type { LogOptions } from "./log.ts";
+export { findCoordinator, listCoordinators, registerCoordinator, type RegisteredCoordinator } from "./registry.ts";
+export type { ConnectOptions } from "./requests.ts";
+export type { CaseView, DashboardView, DurationView, PageQuery, TaskQuery } from "./views.ts";

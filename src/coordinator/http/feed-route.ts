@@ -1,0 +1,19 @@
+import { Readable } from "node:stream";
+import type { FastifyInstance } from "fastify";
+import { fresh, whileListening } from "./answers.ts";
+import type { HttpContext } from "./context.ts";
+import { paramOf, readNumber, readQuery } from "./query.ts";
+import { findRun } from "./runs.ts";
+
+export function feedRoutes(app: FastifyInstance, context: HttpContext): void {
+  app.get("/api/runs/:id/feed", async (request, reply) => {
+    const query = readQuery(request, ["from", "consistent"]);
+    const from = readNumber(query.from, { name: "from" }) ?? 0;
+    const { value: run, position } = await findRun(context, paramOf(request, "id"));
+    fresh(context, reply, position).type("application/x-ndjson");
+    if (request.method === "HEAD") return reply.send("");
+    const signal = whileListening(context, reply);
+    const lines = context.feed.follow(run.run_id, { from, openedAt: run.opened_at, signal });
+    return reply.send(Readable.from(lines, { objectMode: false, encoding: "utf8" }));
+  });
+}

@@ -1,0 +1,217 @@
+/** The routes that bring tasks in: one as people write it, or many at once. */
+import { hash } from "node:crypto";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { decide, ulidAfter, type Decision, type Run, type Submit } from "../../core/index.ts";
+import type { SubmitAnswer } from "../../protocol/index.ts";
+import { committedNow } from "./answers.ts";
+import { jsonBody, MAX_BATCH_BYTES, MAX_BODY_BYTES } from "./body.ts";
+import type { HttpContext } from "./context.ts";
+import { anything, projectName, readFields, text } from "./fields.ts";
+import { badParameter, isProject, readQuery } from "./query.ts";
+import { invalid, refusal, rejected } from "./refusal.ts";
+import { createReasons, resultTaskView, taskView } from "./task-view.ts";
+import { nameTasks, newId, pointTo, readTasks, resolveForgotten, storeLargePayloads } from "./submission.ts";
+
+const DEFAULT_PROJECT = "default";
+const MAX_TASKS = 100_000;
+/** How long and how many keys the state itself remembers. */
+const KEY_LIFETIME_MS = 24 * 3600 * 1000;
+const KEYS_REMEMBERED = 100_000;
+
+interface Order {
+  inputs: readonly unknown[];
+  pointerOf: (index: number) => string;
+  /** An open run, or what a new one is called. */
+  run: { run_id: string } | { run_key: string | null; name: string | null };
+  project: string | null;
+}
+
+export function submitRoutes(app: FastifyInstance, context: HttpContext): void {
+  const inFlight = new Set<string>();
+  app.post("/api/tasks", { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+    const { run_id, project } = readQuery(request, ["run_id", "project"]);
+    if (project !== undefined && !isProject(project)) throw badParameter("project", "not a project's name");
+    const run = run_id === undefined ? { run_key: null, name: null } : { run_id };
+    const input = jsonBody(request);
+    const order = { inputs: [input], pointerOf: () => "", run, project: project ?? null };
+    const answer = await submitOnce(context, { request, order, inFlight });
+    return answerOne(context, reply, answer);
+  });
+  app.post("/api/tasks/bulk", { bodyLimit: MAX_BATCH_BYTES }, async (request, reply) => {
+    readQuery(request, []);
+    const order = readBulk(jsonBody(request));
+    const answer = await submitOnce(context, { request, order, inFlight });
+    await committedNow(context, reply);
+    const { run_id, first_task_id, count, replayed } = answer;
+    const task_ids = Array.from({ length: count }, (_, i) => ulidAfter(first_task_id, i));
+    return reply.code(201).send({ run_id, task_ids, replayed } satisfies SubmitAnswer);
+  });
+}
+
+type Submitted = Extract<NonNullable<Extract<Decision, { kind: "accepted" }>["answer"]>, { kind: "submitted" }>;
+
+async function answerOne(context: HttpContext, reply: FastifyReply, answer: Submitted): Promise<FastifyReply> {
+  const { run_id, first_task_id: task_id, replayed } = answer;
+  const { coordinator, results } = context;
+  const task = coordinator.loop.state.tasks.get(task_id);
+  const live = task === undefined ? null : taskView(task, createReasons(coordinator)(task));
+  await committedNow(context, reply);
+  const row = live === null ? await results.query("task", { task_id }) : null;
+  const view = live ?? (row === null ? { task_id, run_id } : resultTaskView(row));
+  return reply.code(201).header("location", `/api/tasks/${task_id}`).send({ ...view, replayed });
+}
+
+const runText = (limit: number) => (value: unknown) => (value === null ? null : text(limit)(value));
+export const RUN_FIELDS = { run_key: runText(512), name: runText(512) };
+
+function readBulk(body: unknown): Order {
+  const checks = { run_id: text(64), run: anything, project: projectName, tasks: isTaskList };
+  const { run_id, run, project, tasks } = readFields(body, checks);
+  if (tasks === undefined) throw invalid([{ pointer: "/tasks", code: "invalid_type", message: "expected a list" }]);
+  if (run_id !== undefined && run !== undefined) {
+    const message = `give "run_id" for an open run or "run" for a new one, not both`;
+    throw invalid([{ pointer: "/run", code: "invalid_value", message }]);
+  }
+  const fields = run === undefined ? {} : readFields(run, RUN_FIELDS, "/run");
+  const { run_key = null, name = null } = fields as { run_key?: string | null; name?: string | null };
+  return {
+    inputs: tasks as unknown[],
+    pointerOf: (index) => `/tasks/${index}`,
+    run: run_id === undefined ? { run_key, name } : { run_id: run_id as string },
+    project: (project as string | undefined) ?? null,
+  };
+}
+
+function isTaskList(value: unknown): string | null {
+  if (!Array.isArray(value)) return "expected a list of tasks";
+  if (value.length === 0) return "expected at least one task";
+  return value.length > MAX_TASKS ? `at most ${MAX_TASKS} tasks in one submission` : null;
+}
+
+interface Asked {
+  request: FastifyRequest;
+  order: Order;
+  /** Keys of submissions that are not decided yet. */
+  inFlight: Set<string>;
+}
+
+/** Decides a submission; its answer may leave once everything decided so far is committed. */
+async function submitOnce(context: HttpContext, { request, order, inFlight }: Asked): Promise<Submitted> {
+  const idempotency = readKey(request);
+  const project = order.project ?? projectOfRun(context, order) ?? DEFAULT_PROJECT;
+  if (idempotency === null) return decideOrder(context, { order, project, idempotency });
+  const name = `${project}/${idempotency.key}`;
+  if (inFlight.has(name)) {
+    throw refusal("idempotency_in_flight", `a submission with the key ${idempotency.key} is being taken in`);
+  }
+  inFlight.add(name);
+  try {
+    return await decideOrder(context, { order, project, idempotency });
+  } finally {
+    inFlight.delete(name);
+  }
+}
+
+function projectOfRun({ coordinator }: HttpContext, { run }: Order): string | null {
+  if (!("run_id" in run)) return null;
+  return coordinator.loop.state.runs.get(run.run_id)?.project ?? null;
+}
+
+function readKey(request: FastifyRequest): Submit["idempotency"] {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined) return null;
+  if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw badParameter("Idempotency-Key", "the Idempotency-Key must have 1 to 255 printable characters");
+  }
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  return { key, body_hash: hash("sha256", Buffer.concat([Buffer.from(`${request.url}\n`), body]), "hex") };
+}
+
+interface Given {
+  order: Order;
+  project: string;
+  idempotency: Submit["idempotency"];
+}
+
+async function decideOrder(context: HttpContext, { order, project, idempotency }: Given): Promise<Submitted> {
+  const { pointerOf } = order;
+  const { run, isNew } = findRun(context, order, project);
+  const drafts = readTasks(order.inputs, pointerOf);
+  const tasks = nameTasks(context, drafts, { owner: { run_id: run.run_id, project }, pointerOf });
+  const resolved = await resolveForgotten(context, tasks);
+  const known = await answeredBefore(context, { project, idempotency });
+  if (known !== null) return known;
+  await storeLargePayloads(context, tasks);
+  const submission_id = newId(context);
+  const command: Submit = { type: "submit", submission_id, project, run_id: run.run_id, tasks, idempotency, resolved };
+  const decision = execute(context, { command, run, isNew });
+  if (decision.kind === "rejected") {
+    const { rejection } = decision;
+    const { code, message, details } = rejection;
+    if (!code.startsWith("dependency_")) throw rejected(rejection);
+    throw rejected(rejection, [{ pointer: pointTo(command, details, pointerOf), code, message }]);
+  }
+  if (decision.answer?.kind !== "submitted") throw new TypeError("a submission has one kind of answer");
+  return decision.answer;
+}
+
+type NewRun = Pick<Run, "run_id" | "project" | "run_key" | "name">;
+
+function findRun({ coordinator, clock, random }: HttpContext, { run }: Order, project: string): FoundRun {
+  const { runs, runKeys } = coordinator.loop.state;
+  if ("run_id" in run) {
+    const { run_id } = run;
+    return { run: runs.get(run_id) ?? { run_id, project, run_key: null, name: "" }, isNew: false };
+  }
+  const { run_key } = run;
+  const attached = run_key === null ? undefined : runs.get(runKeys.get(`${project}/${run_key}`) ?? "");
+  if (attached !== undefined) return { run: attached, isNew: false };
+  const run_id = newId({ clock, random } as HttpContext);
+  return { run: { run_id, project, run_key, name: run.name ?? run_key ?? "" }, isNew: true };
+}
+
+interface FoundRun {
+  run: NewRun;
+  isNew: boolean;
+}
+
+/** A key that is too old for the state: the results know it, for ever. */
+async function answeredBefore(
+  { coordinator, results, logSince }: HttpContext,
+  { project, idempotency }: Pick<Given, "project" | "idempotency">,
+): Promise<Submitted | null> {
+  const { state, now } = coordinator.loop;
+  if (idempotency === null || state.idempotency.has(`${project}/${idempotency.key}`)) return null;
+  if (state.idempotency.size < KEYS_REMEMBERED && now - logSince < KEY_LIFETIME_MS) return null;
+  const known = await results.query("submissionByKey", { project, key: idempotency.key });
+  if (known === null) return null;
+  if (known.body_hash !== idempotency.body_hash) {
+    const detail = `the key ${idempotency.key} was used before with another body`;
+    throw refusal("idempotency_key_reused", detail);
+  }
+  const { run_id, first_task_id, count } = known;
+  return { kind: "submitted", run_id, first_task_id, count, replayed: true };
+}
+
+/**
+ * A run of its own is opened with the submission or not at all. So a refusal is looked for first, on the state
+ * as it would be with the run; nothing can come in between, for nothing here waits.
+ */
+function execute(
+  { coordinator }: HttpContext,
+  { command, run, isNew }: { command: Submit; run: NewRun; isNew: boolean },
+): Decision {
+  const { loop } = coordinator;
+  if (!isNew) return loop.execute(command);
+  const { project, idempotency } = command;
+  const isRepeated = idempotency !== null && loop.state.idempotency.has(`${project}/${idempotency.key}`);
+  if (isRepeated) return loop.execute(command);
+  const needsCheck = command.tasks.some(({ dependencies }) => dependencies.length > 0);
+  if (needsCheck) {
+    const opened = { ...run, opened_at: 0, counts: {} as Run["counts"], total: 0, remembered: 0 };
+    const preview = decide({ ...loop.state, runs: new Map([[run.run_id, opened]]) }, command, loop.now);
+    if (preview.kind === "rejected") return preview;
+  }
+  loop.execute({ type: "open_run", ...run });
+  return loop.execute(command);
+}

@@ -1,0 +1,152 @@
+/** Tasks: lists, one task with its attempts, why it waits, cancel and release. */
+import type { FastifyInstance } from "fastify";
+import { isEndState, type Command, type Task } from "../../core/index.ts";
+import type { Explanation, TaskDetail, TaskView } from "../../protocol/index.ts";
+import { committedNow, fresh, readCommitted, sendCommitted } from "./answers.ts";
+import type { HttpContext } from "./context.ts";
+import { isProject, paramOf, badParameter, readCursor, readLimit, readQuery } from "./query.ts";
+import { refusal, rejected } from "./refusal.ts";
+import { taskPage, type TaskFilter } from "./task-list.ts";
+import { configOf, createReasons, currentAttempt, resultAttemptView } from "./task-view.ts";
+import { resultTaskView, taskView, type Payload } from "./task-view.ts";
+
+const STATES: readonly TaskView["state"][] = [
+  ...(["pending", "queued", "assigned", "running", "completed", "failed"] as const),
+  ...(["timed_out", "cancelled", "skipped", "poisoned"] as const),
+];
+
+export function taskRoutes(app: FastifyInstance, context: HttpContext): void {
+  app.get("/api/tasks", async (request, reply) => {
+    const query = readQuery(request, ["state", "run_id", "project", "limit", "cursor", "consistent"]);
+    const slice = { limit: readLimit(query.limit), before: readCursor("tasks", query.cursor) };
+    const { value, position } = await taskPage(context, readFilter(query), slice);
+    return fresh(context, reply, position).send(value);
+  });
+  app.get("/api/tasks/:id", async (request, reply) => {
+    readQuery(request, ["consistent"]);
+    const { value, position } = await taskDetail(context, paramOf(request, "id"));
+    return fresh(context, reply, position).send(value);
+  });
+  app.get("/api/tasks/:id/explain", async (request, reply) => {
+    readQuery(request, ["consistent"]);
+    const id = paramOf(request, "id");
+    const known = await readCommitted(context, () => context.coordinator.explain(id));
+    if (known.value !== null) return fresh(context, reply, known.position).send(known.value);
+    const ended = await endedTask(context, id);
+    const because = ended.reason === null ? "" : `: ${ended.reason}`;
+    const summary = `ended as ${ended.state}${because}`;
+    return fresh(context, reply, known.position).send({ task_id: id, state: ended.state, summary, workers: [] });
+  });
+  app.delete("/api/tasks/:id", async (request, reply) => {
+    const task_id = paramOf(request, "id");
+    await order(context, { type: "cancel_task", task_id, reason: "cancelled by request" });
+    await committedNow(context, reply);
+    return sendCommitted(context, reply, () => liveView(context, task_id));
+  });
+  app.post("/api/tasks/:id/release", async (request, reply) => {
+    const task_id = paramOf(request, "id");
+    await order(context, { type: "release_task", task_id, reason: "released by request" });
+    await committedNow(context, reply);
+    return sendCommitted(context, reply, () => liveView(context, task_id));
+  });
+}
+
+function readFilter(query: { state?: string; run_id?: string; project?: string }): TaskFilter {
+  const state = STATES.find((each) => each === query.state);
+  if (query.state !== undefined && state === undefined) {
+    throw badParameter("state", `"state" must be one of ${STATES.join(", ")}`);
+  }
+  if (query.project !== undefined && !isProject(query.project)) {
+    throw badParameter("project", `"project" is not the name of a project`);
+  }
+  return {
+    ...(state !== undefined && { state }),
+    ...(query.run_id !== undefined && { run_id: query.run_id }),
+    ...(query.project !== undefined && { project: query.project }),
+  };
+}
+
+type Order = Extract<Command, { type: "cancel_task" | "release_task" }>;
+
+/** A task that memory has forgotten has ended, and says so instead of being unknown. */
+async function order(context: HttpContext, command: Order): Promise<void> {
+  const decision = context.coordinator.loop.execute(command);
+  if (decision.kind === "accepted") return;
+  const { rejection } = decision;
+  if (rejection.code !== "task_unknown") throw rejected(rejection);
+  const { state } = await endedTask(context, command.task_id);
+  throw refusal("task_ended", `task ${command.task_id} has ended as ${state}`, { details: { state } });
+}
+
+/** @throws Refusal when nobody knows it */
+async function endedTask(context: HttpContext, id: string): Promise<TaskView> {
+  const row = await context.results.query("task", { task_id: id });
+  if (row !== null && isEndState(row.state)) return resultTaskView(row);
+  throw refusal("task_unknown", `no task ${id.slice(0, 128)}`);
+}
+
+/** Right after a decision about it, a task is still in memory. */
+function liveView(context: HttpContext, id: string): TaskView {
+  const task = context.coordinator.loop.state.tasks.get(id);
+  if (task === undefined) throw refusal("task_unknown", `no task ${id.slice(0, 128)}`);
+  return taskView(task, createReasons(context.coordinator)(task));
+}
+
+interface Shown {
+  view: TaskView;
+  payload: Payload;
+  explanation: Explanation | null;
+  current: TaskDetail["attempt_list"];
+}
+
+async function taskDetail(context: HttpContext, id: string): Promise<{ value: TaskDetail; position: number }> {
+  const { value, position } = await readCommitted(context, (state) => {
+    const task = state.tasks.get(id);
+    return task === undefined ? null : show(context, task);
+  });
+  if (value === null) return { value: await forgottenDetail(context, id), position };
+  const past = value.view.attempts > value.current.length ? await pastAttempts(context, id) : [];
+  const current = value.current.filter(({ attempt }) => past.every((each) => each.attempt !== attempt));
+  const config = await readConfig(context, value.payload);
+  const { view, explanation } = value;
+  return { value: { ...view, config, attempt_list: [...past, ...current], explanation }, position };
+}
+
+function show(context: HttpContext, task: Task): Shown {
+  const { coordinator, blobs } = context;
+  const { task_id, payload } = task.spec;
+  const sizeOf = (attempt: number) => blobs.logSize({ task_id, attempt });
+  const current = currentAttempt(task, sizeOf);
+  const { state } = task.status;
+  const waits = state === "pending" || state === "queued" || state === "poisoned";
+  return {
+    view: taskView(task, createReasons(coordinator)(task)),
+    payload,
+    explanation: waits ? coordinator.explain(task_id) : null,
+    current: current === null ? [] : [current],
+  };
+}
+
+/** As far as the results have them: they follow the log closely, and are allowed to be away. */
+async function pastAttempts(context: HttpContext, id: string): Promise<TaskDetail["attempt_list"]> {
+  try {
+    return (await context.results.query("attempts", { task_id: id })).map(resultAttemptView);
+  } catch (error) {
+    context.logger.warn("attempts are shown without the results", { task: id, reason: String(error) });
+    return [];
+  }
+}
+
+async function forgottenDetail(context: HttpContext, id: string): Promise<TaskDetail> {
+  const row = await context.results.query("task", { task_id: id });
+  if (row === null || row.state === "open") throw refusal("task_unknown", `no task ${id.slice(0, 128)}`);
+  const attempts = await context.results.query("attempts", { task_id: id });
+  const config =
+    row.config ?? (row.payload_blob === null ? {} : await readConfig(context, { blob: row.payload_blob }));
+  return { ...resultTaskView(row), config, attempt_list: attempts.map(resultAttemptView), explanation: null };
+}
+
+async function readConfig({ blobs }: HttpContext, payload: Payload): Promise<TaskDetail["config"]> {
+  if (typeof payload === "string") return configOf(payload);
+  return configOf(Buffer.from(await blobs.get(payload.blob)).toString("utf8"));
+}

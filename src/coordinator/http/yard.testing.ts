@@ -1,0 +1,125 @@
+/** A whole yard for tests of the API, without sockets: memory log, real blob store, real results in memory. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { openBlobStore } from "../../blobs/index.ts";
+import { createState, type Capabilities } from "../../core/index.ts";
+import { createMemoryLog, GENESIS, type EventLog } from "../../log/index.ts";
+import { createClock, createRandom } from "../../platform/index.ts";
+import { silentLogger } from "../../ports/index.ts";
+import { openLocalResults } from "../../results/index.ts";
+import { Coordinator } from "../coordinator.ts";
+import { FeedHub } from "../feed.ts";
+import type { Committed } from "../loop.ts";
+import { DEFAULT_SETTINGS, type CoordinatorSettings } from "../settings.ts";
+import { TaskSignals } from "../task-signals.ts";
+import { createApp } from "./app.ts";
+import type { HttpContext } from "./context.ts";
+
+export const KEY = "5a".repeat(32);
+const CLUSTER = "c".repeat(32);
+
+export interface Yard {
+  app: FastifyInstance;
+  context: HttpContext;
+  coordinator: Coordinator;
+  log: EventLog;
+  /** Defects that were reported as the end of the process. */
+  fatal: unknown[];
+  closing: AbortController;
+  close(): Promise<void>;
+}
+
+export async function openYard(settings: Partial<CoordinatorSettings> = {}): Promise<Yard> {
+  const dir = await mkdtemp(join(tmpdir(), "testyard-http-"));
+  const log = createMemoryLog();
+  const [clock, random, logger] = [createClock(), createRandom(), silentLogger];
+  const blobs = await openBlobStore({ dir: join(dir, "blobs") });
+  const readBlob = async (hash: string) => (blobs.has(hash) ? blobs.get(hash) : null);
+  const results = await openLocalResults({ log, dbPath: ":memory:", clusterId: CLUSTER, readBlob });
+  const calls: ((committed: Committed) => void)[] = [({ position }) => results.poke(position)];
+  const fatal: unknown[] = [];
+  const closing = new AbortController();
+  const coordinator = new Coordinator({
+    ...{ state: createState(), tip: GENESIS, log, clusterId: CLUSTER, clock, random, logger },
+    identity: { coordinator_id: "c1", incarnation: "1", host: "here", pid: process.pid, pid_started: "now" },
+    secret: new Uint8Array(Buffer.from(KEY, "hex")),
+    settings: { ...DEFAULT_SETTINGS, ...settings },
+    hash: () => "0".repeat(64),
+    projectedPosition: () => results.status().watermark,
+    onCommitted: (committed) => {
+      for (const call of calls) call(committed);
+    },
+    onEnded: (error) => fatal.push(error),
+  });
+  const { loop } = coordinator;
+  const feed = new FeedHub({ log, clock, state: () => loop.state, committedPosition: () => loop.committedPosition });
+  const signals = new TaskSignals();
+  calls.push(
+    (committed) => feed.committed(committed),
+    ({ events }) => signals.committed(events),
+  );
+  const context: HttpContext = {
+    ...{ coordinator, feed, signals, log, blobs, results, clock, random, logger },
+    ...{ clientKey: KEY, dataDir: "/data", clusterId: CLUSTER, coordinatorId: "c1", version: "0.0.0" },
+    ...{ startedAt: clock.monotonic(), logSince: clock.now(), port: () => 80, closing: closing.signal },
+    fatal: (error) => fatal.push(error),
+  };
+  await coordinator.start();
+  const app = createApp(context);
+  const close = async () => {
+    closing.abort();
+    coordinator.stop();
+    await app.close();
+    await results.close();
+    await blobs.close();
+    await log.close();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { app, context, coordinator, log, fatal, closing, close };
+}
+
+export const AUTHORIZED = { authorization: `Bearer ${KEY}` };
+
+export function post(yard: Yard, url: string, payload: unknown, headers: Record<string, string> = {}) {
+  const sent = { "content-type": "application/json", ...AUTHORIZED, ...headers };
+  const body = typeof payload === "string" || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload);
+  return yard.app.inject({ method: "POST", url, headers: sent, payload: body });
+}
+
+export const CAPABILITIES: Capabilities = {
+  ...{ hostname: "here", os: "linux", os_version: "1", arch: "x64", memory_mb: 8_192, gpus: [], hardware: ["cpu"] },
+  ...{ cpu: { model: "cpu", physical_cores: 2, logical_cores: 4 }, browsers: {}, runtimes: {} },
+};
+
+const INCARNATION = "w1/1";
+
+/** A worker without a connection: it holds what the tests assign to it. */
+export function registerWorker({ coordinator }: Yard, worker_id = "w1"): void {
+  coordinator.loop.execute({
+    ...{ type: "register_worker", worker_id, incarnation: INCARNATION, slots: 8, labels: {} },
+    ...{ capabilities: CAPABILITIES, hw_class: "hw1-0", inventory: [] },
+  });
+}
+
+export function startTask({ coordinator }: Yard, task_id: string, worker_id = "w1"): void {
+  const { loop } = coordinator;
+  loop.execute({ type: "assign_task", task_id, worker_id });
+  const attempt = loop.state.tasks.get(task_id)?.attempts ?? 0;
+  loop.execute({ type: "start_attempt", task_id, attempt, worker_id, incarnation: INCARNATION });
+}
+
+export function finishTask(yard: Yard, task_id: string, document: string | null = null): void {
+  const { loop } = yard.coordinator;
+  const attempt = loop.state.tasks.get(task_id)?.attempts ?? 0;
+  const counts = { passed: 1, failed: 0, skipped: 0, error: 0 };
+  const times = { started_at: loop.now, duration_ms: 5 };
+  loop.execute({
+    ...{ type: "finish_attempt", task_id, attempt, worker_id: "w1", incarnation: INCARNATION },
+    result: {
+      ...{ outcome: "passed", exit_code: 0, signal: null, ...times, usage: null, counts, document },
+      ...{ log_bytes: 0, error: null },
+    },
+  });
+}
