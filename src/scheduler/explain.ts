@@ -1,9 +1,9 @@
 /**
  * Why a task waits: a verdict for each worker, and one sentence for people.
  *
- * The verdict says the most lasting reason first: what can never fit is not called busy, and what is away is not
- * called full. The sentence names the nearest worker, the one that misses least, because that is what one would
- * change.
+ * The verdict says the most lasting reason first: what can never fit is not called busy, and what is away
+ * is not called full. The sentence names the nearest worker, the one that misses least, because that is
+ * what one would change.
  */
 import { isAvailable, shortfalls } from "../core/index.ts";
 import type { Shortfall, State, Task, TaskId, Worker } from "../core/index.ts";

@@ -1,9 +1,9 @@
 /**
  * Can it: which workers could ever run a class of tasks, and which have room for one now.
  *
- * The first question has one answer per (class, incarnation of a worker), because neither changes: it is asked
- * once and remembered weakly on the two objects. The second changes with every placement of a pass, so a pass
- * works on a `Room` per worker, a copy of the few numbers that placements take from.
+ * The first question has one answer per (class, incarnation of a worker), because neither changes: it is
+ * asked once and remembered weakly on the two objects. The second changes with every placement of a pass,
+ * so a pass works on a `Room` per worker, a copy of the few numbers that placements take from.
  */
 import { devicesFor, holds, isAvailable, scopedKey, shortfalls } from "../core/index.ts";
 import type { Shortfall, State, Task, TaskClass, Worker } from "../core/index.ts";

@@ -1,10 +1,11 @@
 /**
  * Who gets what, in one pass over the heads of the class queues.
  *
- * The most urgent head of all is placed on the best worker that has room for its class. A class that finds none
- * is out for this pass, because rooms only shrink: so it cannot block the others, and the rest of its queue
- * need not be looked at. The cost follows the placements made and the workers with a free slot, not the number
- * of tasks queued. No reservation is made for wide tasks: an exclusive one may wait for long beside small ones.
+ * The most urgent head of all is placed on the best worker that has room for its class. A class that finds
+ * none is out for this pass, because rooms only shrink: so it cannot block the others, and the rest of its
+ * queue need not be looked at. The cost follows the placements made and the workers with a free slot, not
+ * the number of tasks queued. No reservation is made for wide tasks: an exclusive one may wait for long
+ * beside small ones.
  */
 import { precedes, scopedKey, type State, type Task } from "../core/index.ts";
 import { occupy, openRooms, type Fits, type Room } from "./feasibility.ts";

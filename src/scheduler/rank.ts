@@ -1,9 +1,9 @@
 /**
  * How good: the workers of one class, best first.
  *
- * The order is: preferences that hold, a warm workspace, the larger share of free slots, the lower load, the
- * earlier worker. Only the share changes during a pass and it only falls, so a heap that looks at its top again
- * before it answers gives the best worker in O(log workers) without a scan per task.
+ * The order is: preferences that hold, a warm workspace, the larger share of free slots, the lower load,
+ * the earlier worker. Only the share changes during a pass and it only falls, so a heap that looks at its
+ * top again before it answers gives the best worker in O(log workers) without a scan per task.
  */
 import type { TaskClass } from "../core/index.ts";
 import { Heap } from "./heap.ts";

@@ -71,7 +71,8 @@ function busySentence(busy: readonly WorkerVerdict[]): string {
   const full = busy.every(({ reasons }) => reasons.some(({ requirement }) => requirement === "slot"));
   if (full) return `waits for a slot: ${workersDo(busy.length, "fit")}, all slots taken`;
   const nearest = fewestMissing(busy);
-  return `waits for room: ${workersDo(busy.length, "fit")}; nearest: ${nearest.worker_id} (${misses(nearest)})`;
+  const fit = workersDo(busy.length, "fit");
+  return `waits for room: ${fit}; nearest: ${nearest.worker_id} (${misses(nearest)})`;
 }
 
 function blockedSentence(state: State, workers: readonly WorkerVerdict[]): string {

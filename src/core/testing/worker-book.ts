@@ -2,7 +2,8 @@
 import type { WorkerRegistered } from "../event.ts";
 import type { Lease, TaskSpec } from "../task.ts";
 
-export type Must = (holds: boolean, rule: string) => void;
+/** Throws, naming the rule, unless it is kept. */
+export type Must = (isKept: unknown, rule: string) => void;
 
 interface Entry {
   readonly offer: WorkerRegistered;

@@ -1,4 +1,7 @@
-/** Yards of any kind, built through the core: mixed workers, mixed requirements, some tasks out, some over. */
+/**
+ * Yards of any kind, built through the core: mixed workers, mixed requirements, some tasks out, some
+ * over.
+ */
 import fc from "fast-check";
 import type { Requirements, Resources, TaskSpec } from "../../core/index.ts";
 import { gpu, task, Yard, type WorkerKind } from "./yard.ts";
