@@ -15,8 +15,8 @@ export function temporaryDir(): string {
 export interface Started extends RunningProcess {
   output(): string;
   outputBytes(): number;
-  /** Resolves once the output holds the text. */
-  printed(text: string): Promise<void>;
+  /** Resolves once the output matches. */
+  printed(text: string | RegExp): Promise<void>;
 }
 
 let keys = 0;
@@ -40,14 +40,14 @@ export async function run(argv: string[], more: { cwd?: string; key?: string } =
       for (const look of waiting) look();
     },
   });
-  const printed = (text: string) =>
+  const printed = (text: string | RegExp) =>
     new Promise<void>((resolve, reject) => {
       const look = () => {
-        if (output().includes(text)) resolve();
+        if (output().search(text) >= 0) resolve();
       };
       waiting.add(look);
       look();
-      void running.ended.then(() => reject(new Error(`ended without printing ${text}: ${output()}`)));
+      void running.ended.then(() => reject(new Error(`ended without printing ${String(text)}: ${output()}`)));
     });
   return { ...running, output, outputBytes: () => chunks.reduce((sum, it) => sum + it.length, 0), printed };
 }

@@ -7,8 +7,8 @@
  * as last seen, and the largest memory is the largest *sum of resident pages at a sample*, shared pages counted
  * per process; what ends before the first sample shows no memory at all.
  *
- * One look at the process table serves all running attempts, and looks are spaced so that they cost at most a
- * fiftieth of a core however many processes the machine has.
+ * One look at the process table serves all running attempts. Looks are spaced so that they cost a fiftieth of a
+ * core, and where the machine has so many processes that this is not possible, there is one a second.
  */
 import { hasProc, listProcesses, TICK_MS, waitedChildrenTicks } from "./process-table.ts";
 import type { TableEntry } from "./process-table.ts";
@@ -28,6 +28,7 @@ interface Watched {
 
 const FIRST_SAMPLE_MS = 100;
 const SAMPLE_MS = 250;
+const LONGEST_SAMPLE_MS = 1000;
 const COST_SHARE = 50;
 
 const watched = new Map<Tree, Watched>();
@@ -50,7 +51,10 @@ async function sample(): Promise<void> {
   const table = await listProcesses();
   for (const each of watched.values()) note(each, membersIn(table, each.tree, { keyOf: undefined }));
   const costMs = performance.now() - started;
-  timer = watched.size === 0 ? null : sampleIn(Math.max(SAMPLE_MS, costMs * COST_SHARE));
+  timer =
+    watched.size === 0
+      ? null
+      : sampleIn(Math.min(LONGEST_SAMPLE_MS, Math.max(SAMPLE_MS, costMs * COST_SHARE)));
 }
 
 function note(each: Watched, members: readonly TableEntry[]): void {
