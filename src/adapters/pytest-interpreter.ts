@@ -7,8 +7,8 @@
  * version here, makes the whole environment work again. Only the link is written, into the workspace copy.
  */
 import { constants } from "node:fs";
-import { access, readdir, readFile, rm, symlink } from "node:fs/promises";
-import { delimiter, isAbsolute, join, relative } from "node:path";
+import { access, mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { delimiter, dirname, isAbsolute, join, relative } from "node:path";
 import type { RunProcess } from "./adapter.ts";
 import { relativePosix } from "./bounds.ts";
 
@@ -23,12 +23,17 @@ export interface PythonSearch {
   tried: string[];
 }
 
+interface Where {
+  root: string;
+  run: RunProcess;
+}
+
 const ASK_TIMEOUT_MS = 30_000;
 
 export async function findPython(root: string, run: RunProcess): Promise<PythonSearch> {
   const tried: string[] = [];
   for (const folder of await environmentFolders(root)) {
-    const found = await pythonOfEnvironment(folder);
+    const found = await pythonOfEnvironment(folder, { root, run });
     const shown = relativePosix(root, folder);
     if (found === null) {
       tried.push(`${shown}: no interpreter for it on this machine`);
@@ -52,7 +57,10 @@ export async function findPython(root: string, run: RunProcess): Promise<PythonS
 async function environmentFolders(root: string): Promise<string[]> {
   const active = process.env["VIRTUAL_ENV"];
   const inside = active !== undefined && isAbsolute(active) && !relative(root, active).startsWith("..");
-  const folders = [...(inside ? [active] : []), join(root, ".venv"), join(root, "venv")];
+  const own = (await readdir(root).catch(() => [] as string[]))
+    .sort(usualFirst)
+    .map((name) => join(root, name));
+  const folders = [...(inside ? [active] : []), ...own];
   const present: string[] = [];
   for (const folder of new Set(folders)) {
     if (await readable(join(folder, "pyvenv.cfg"))) present.push(folder);
@@ -60,30 +68,41 @@ async function environmentFolders(root: string): Promise<string[]> {
   return present;
 }
 
+const USUAL_NAMES = ["env", "venv", ".venv"];
+
+function usualFirst(a: string, b: string): number {
+  return USUAL_NAMES.indexOf(b) - USUAL_NAMES.indexOf(a) || (a < b ? -1 : 1);
+}
+
 interface EnvironmentPython {
   path: string;
   relinked?: string;
 }
 
-async function pythonOfEnvironment(folder: string): Promise<EnvironmentPython | null> {
+interface Wanted extends Where {
+  minor: string;
+}
+
+async function pythonOfEnvironment(folder: string, where: Where): Promise<EnvironmentPython | null> {
   for (const path of [join(folder, "bin", "python"), join(folder, "bin", "python3"), scriptsPython(folder)]) {
     if (await executable(path)) return { path };
   }
-  return relink(folder);
+  return relink(folder, where);
 }
 
 function scriptsPython(folder: string): string {
   return join(folder, "Scripts", "python.exe");
 }
 
-async function relink(folder: string): Promise<EnvironmentPython | null> {
+async function relink(folder: string, where: Where): Promise<EnvironmentPython | null> {
   const config = parseConfig(await readFile(join(folder, "pyvenv.cfg"), "utf8").catch(() => ""));
   const minor = await minorVersion(folder, config);
   if (minor === null) return null;
-  const base = await baseInterpreter(config.get("home"), minor);
+  const base = await baseInterpreter(config.get("home"), { ...where, minor });
   if (base === null) return null;
   const path = join(folder, "bin", "python");
   try {
+    await mkdir(dirname(path), { recursive: true });
     await rm(path, { force: true });
     await symlink(base, path);
     return { path, relinked: base };
@@ -112,17 +131,26 @@ async function minorVersion(folder: string, config: Map<string, string>): Promis
   );
 }
 
-async function baseInterpreter(home: string | undefined, minor: string): Promise<string | null> {
-  const names = [`python${minor}`];
-  // Under its own `home` the plain names are the same version; elsewhere only the full name says so.
+/** Prints its version and itself: a version manager's `python3` is a script, which no environment can use. */
+const ASK_BASE =
+  "import sys; print('%d.%d' % sys.version_info[:2]); print(getattr(sys, '_base_executable', sys.executable))";
+
+async function baseInterpreter(home: string | undefined, wanted: Wanted): Promise<string | null> {
+  const names = [`python${wanted.minor}`, "python3", "python"];
   const folders = [...(home ? [home] : []), ...pathFolders(), "/usr/bin", "/usr/local/bin"];
-  for (const folder of folders) {
-    for (const name of names) {
-      const path = join(folder, name);
-      if (isAbsolute(folder) && (await executable(path))) return path;
-    }
+  const candidates = folders.filter(isAbsolute).flatMap((folder) => names.map((name) => join(folder, name)));
+  for (const candidate of new Set(candidates)) {
+    const base = (await executable(candidate)) ? await askBase(candidate, wanted) : null;
+    if (base !== null) return base;
   }
   return null;
+}
+
+async function askBase(candidate: string, wanted: Wanted): Promise<string | null> {
+  const options = { cwd: wanted.root, timeout_ms: ASK_TIMEOUT_MS };
+  const asked = await wanted.run([candidate, "-c", ASK_BASE], options).catch(() => null);
+  const [minor, base] = (asked?.stdout ?? "").trim().split(/\r?\n/);
+  return minor === wanted.minor && base !== undefined && (await executable(base)) ? base : null;
 }
 
 function pathFolders(): string[] {
@@ -141,10 +169,7 @@ async function pythonsOnPath(): Promise<string[]> {
 const known = new Map<string, string>();
 const KNOWN_LIMIT = 256;
 
-async function pytestVersion(
-  python: string,
-  where: { root: string; run: RunProcess },
-): Promise<string | null> {
+async function pytestVersion(python: string, where: Where): Promise<string | null> {
   // By folder too: a version manager's `python3` answers for the folder it is started in.
   const key = `${where.root}\n${python}`;
   const before = known.get(key);
@@ -156,7 +181,7 @@ async function pytestVersion(
   return version;
 }
 
-async function askVersion(python: string, where: { root: string; run: RunProcess }): Promise<string | null> {
+async function askVersion(python: string, where: Where): Promise<string | null> {
   const argv = [python, "-m", "pytest", "--version"];
   try {
     const asked = await where.run(argv, { cwd: where.root, timeout_ms: ASK_TIMEOUT_MS });
