@@ -69,7 +69,9 @@ export async function createProjection(options: { db: Database; readBlob: ReadBl
         watermark = await applyInTransaction(parts, records, watermark);
       } catch (error) {
         failed = error instanceof Error ? error : new Error(String(error), { cause: error });
+        // In this order: after the rollback, what an appender still holds would commit by itself.
         appenders.discard();
+        await db.writer.run("ROLLBACK").catch(() => {});
         throw failed;
       }
     },

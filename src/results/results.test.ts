@@ -105,6 +105,22 @@ describe("watermark", () => {
     expect(live).toEqual(await dump(join(dir, "fresh.duckdb")));
   });
 
+  it("takes up a submission again that was half written when it stopped", async () => {
+    const run_id = await history.begin();
+    const before = history.tip.position;
+    const ids = Array.from({ length: 3 }, () => history.id()).sort();
+    const tasks = ids.map((id) => spec(id, run_id));
+    await history.run(submit(run_id, tasks), { perRecord: 1 });
+    for (let position = before + 1; position <= history.tip.position; position++) {
+      const results = await open();
+      results.poke(position);
+      await results.reached(position);
+      await results.close();
+    }
+    const rows = await selectFrom(join(dir, "results.duckdb"), "SELECT task_id FROM tasks ORDER BY task_id");
+    expect(rows.map((row) => row["task_id"])).toEqual(ids);
+  });
+
   it("shows the same tasks in the same states as the folded log", async () => {
     const prng = createPrng(99);
     await history.run(claim(1));
