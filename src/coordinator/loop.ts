@@ -125,7 +125,7 @@ export class Loop {
     if (this.#ended !== null) throw this.#ended;
     const record = this.#freshRecord();
     const decision = decide(this.state, command, record.at);
-    if (decision.kind === "accepted") for (const event of decision.events) this.#add(event);
+    if (decision.kind === "accepted") this.#take(decision.events);
     return decision;
   }
 
@@ -173,13 +173,27 @@ export class Loop {
     return this.#open;
   }
 
-  #add(event: Event): void {
-    const text = JSON.stringify(event);
+  /** A decision that fits into one record stands in one, so that no crash can come between its events. */
+  #take(events: readonly Event[]): void {
+    const texts = events.map((event) => JSON.stringify(event));
+    const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    if (!this.#hasRoom(events.length, bytes)) this.#roll();
+    for (const [i, event] of events.entries()) this.#add(event, texts[i] ?? "");
+  }
+
+  #hasRoom(events: number, bytes: number): boolean {
+    const { events: held, bytes: heldBytes } = this.#open;
+    return held.length + events <= RECORD_EVENTS && heldBytes + bytes <= RECORD_BYTES;
+  }
+
+  /** Closes the open record; the next one has the same time, because what goes into it was decided for it. */
+  #roll(): void {
+    if (this.#open.events.length > 0) this.#seal(this.#open.at);
+  }
+
+  #add(event: Event, text: string): void {
     const bytes = Buffer.byteLength(text);
-    if (this.#open.events.length >= RECORD_EVENTS || this.#open.bytes + bytes > RECORD_BYTES) {
-      // The decision was made for this moment: a command's events share one time, however many records they fill.
-      this.#seal(this.#open.at);
-    }
+    if (!this.#hasRoom(1, bytes)) this.#roll();
     const record = this.#open;
     evolve(this.state, event);
     this.#revision += 1;
