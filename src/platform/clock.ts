@@ -1,8 +1,8 @@
 /**
  * The real clock. Durations come from `performance.now()`, which no operator can set back.
  *
- * Node turns a timer of more than 2^31 milliseconds (25 days) into one of 1 ms; a task may be allowed 30 days,
- * so longer waits are made of several.
+ * Node turns a timer of more than 2^31 milliseconds (25 days) into one of 1 ms; a task may be allowed 30
+ * days, so longer waits are made of several.
  */
 import type { Clock, Timer } from "../ports/index.ts";
 

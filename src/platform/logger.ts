@@ -1,6 +1,6 @@
 /**
- * The program's own log, on stderr: one line an event, for people or (json) for a collector. Standard output is
- * left to what a command was asked for. A closed stderr loses lines and nothing else.
+ * The program's own log, on stderr: one line an event, for people or (json) for a collector. Standard output
+ * is left to what a command was asked for. A closed stderr loses lines and nothing else.
  */
 import type { LogFields, Logger } from "../ports/index.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Which process a pid means. A pid alone is reused; pid and start time are not, within one boot of the machine,
- * so the boot's id is part of the answer.
+ * Which process a pid means. A pid alone is reused; pid and start time are not, within one boot of the
+ * machine, so the boot's id is part of the answer.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,8 +1,8 @@
 /**
  * The machine's processes, as far as ending a tree of them needs.
  *
- * On Linux /proc is read: one small file a process, 15 µs each. Elsewhere `ps` is asked, which says neither the
- * session nor the environment; there a daemon that has left its group and its parents stays unfound.
+ * On Linux /proc is read: one small file a process, 15 µs each. Elsewhere `ps` is asked, which says neither
+ * the session nor the environment; there a daemon that has left its group and its parents stays unfound.
  */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -88,7 +88,9 @@ function pageBytes(): number {
   return page;
 }
 
-/** Processor time of all children that this process has waited for, and of those that they have waited for. */
+/**
+ * Processor time of all children that this process has waited for, and of those that they have waited for.
+ */
 export function waitedChildrenTicks(): number {
   try {
     const line = readFileSync("/proc/self/stat", "latin1");
@@ -109,7 +111,9 @@ export function lastPid(): number | null {
   }
 }
 
-/** The value of a variable in the environment that a process was started with; null when unreadable or unset. */
+/**
+ * The value of a variable in the environment that a process was started with; null when unreadable or unset.
+ */
 export function environmentOf(pid: number, variable: string): string | null {
   try {
     const start = `${variable}=`;

@@ -1,14 +1,14 @@
 /**
  * Which processes belong to one attempt, and how they are ended.
  *
- * An attempt's root leads a session and a group of its own, and everything below it inherits a variable with a
- * key of its own. A process belongs to the attempt when it is in the group or the session, when its parent
- * belongs, or when its environment holds the key: a daemon that forked twice and made its own session has lost
- * the first three and keeps the last. One that also clears its environment *before it starts another program*
- * is found only while its parents live.
+ * An attempt's root leads a session and a group of its own, and everything below it inherits a variable with
+ * a key of its own. A process belongs to the attempt when it is in the group or the session, when its parent
+ * belongs, or when its environment holds the key: a daemon that forked twice and made its own session has
+ * lost the first three and keeps the last. One that also clears its environment *before it starts another
+ * program* is found only while its parents live.
  *
- * The trade-off is a look at /proc at the end of each attempt. It is kept small: nothing older than the root can
- * belong, and for a short attempt only the pids given out since it began are looked at.
+ * The trade-off is a look at /proc at the end of each attempt. It is kept small: nothing older than the root
+ * can belong, and for a short attempt only the pids given out since it began are looked at.
  */
 import { environmentOf, hasProc, lastPid, listProcesses, readProcess } from "./process-table.ts";
 import type { TableEntry } from "./process-table.ts";

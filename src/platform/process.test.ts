@@ -48,7 +48,8 @@ describe("a process", () => {
   });
 
   test("that ignores SIGTERM is killed after the grace period, its children with it", async () => {
-    const script = `trap "" TERM; sh -c 'trap "" TERM; echo pid $$; while :; do sleep 1; done' & echo pid $$; wait`;
+    const child = `sh -c 'trap "" TERM; echo pid $$; while :; do sleep 1; done'`;
+    const script = `trap "" TERM; ${child} & echo pid $$; wait`;
     const started = await run(["sh", "-c", script]);
     await started.printed(/pid \d+\n[^]*pid \d+\n/);
     started.kill(150);
@@ -85,6 +86,12 @@ describe("a process", () => {
 });
 
 describe.skipIf(!hasProc)("a tree that tries to get away", () => {
+  test("is in a session and a group of its own, so that one signal reaches all of it", async () => {
+    const { output } = await ended(["sh", "-c", "echo $$; cut -d ' ' -f 5,6 /proc/$$/stat"]);
+    const [pid, group] = output.trim().split("\n");
+    expect(group).toBe(`${pid} ${pid}`);
+  });
+
   test("is ended down to a daemon that left group and session and ignores SIGTERM", async () => {
     const started = await run([PYTHON, "-c", `${DAEMON_PY}\ndaemon(True); daemon(False); time.sleep(600)`]);
     await started.printed(/pid \d+\n[^]*pid \d+\n/);
@@ -143,6 +150,11 @@ describe.skipIf(!hasProc)("what a process used", () => {
     const { usage } = await ended(["sh", "-c", '"$0" -c "$1"; "$0" -c "$1"', PYTHON, busy]);
     expect(usage?.cpuMs).toBeGreaterThanOrEqual(570);
     expect(usage?.cpuMs).toBeLessThan(1500);
+  });
+
+  test("is known of what ends before anybody has looked at it", async () => {
+    const { usage } = await ended(["sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"]);
+    expect(usage?.cpuMs).toBeGreaterThan(0);
   });
 
   test("is told apart when two run side by side", async () => {

@@ -1,10 +1,11 @@
 /**
- * One process with everything it starts: begun without a shell, in a session of its own, and gone when it ends.
+ * One process with everything it starts: begun without a shell, in a session of its own, and gone when it
+ * ends.
  *
  * What decides that it has ended is its exit, not its pipes: a daemon left behind holds the pipes open for as
- * long as it likes. So after the exit whatever is left of the tree is ended, the pipes get a moment to run dry,
- * and then they are closed. Standard output and error are two pipes given on in the order in which they arrive;
- * within each the order is exact, between them it is as good as the reader is quick.
+ * long as it likes. So after the exit whatever is left of the tree is ended, the pipes get a moment to run
+ * dry, and then they are closed. Standard output and error are two pipes given on in the order in which they
+ * arrive; within each the order is exact, between them it is as good as the reader is quick.
  *
  * On Windows only the process itself is ended: there is neither a group nor /proc to find the others by.
  */

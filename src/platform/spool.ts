@@ -1,11 +1,11 @@
 /**
  * A few small records that survive the process, each a file: results that nobody has acknowledged yet.
  *
- * `put` resolves when the record would survive a power cut. One fsync per record would hold a worker that ends
- * thousands of small tasks a second to a few hundred, so all puts that arrive while a flush is under way go
- * together: their texts into one batch file, one fsync, one rename, one fsync of the folder. A batch file goes
- * when the last record in it has been removed or replaced. A removal is not flushed at all: a record that
- * comes back after a crash is sent again and acknowledged again.
+ * `put` resolves when the record would survive a power cut. One fsync per record would hold a worker that
+ * ends thousands of small tasks a second to a few hundred, so all puts that arrive while a flush is under way
+ * go together: their texts into one batch file, one fsync, one rename, one fsync of the folder. A batch file
+ * goes when the last record in it has been removed or replaced. A removal is not flushed at all: a record
+ * that comes back after a crash is sent again and acknowledged again.
  */
 import { mkdir, open, readdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";

@@ -2,13 +2,13 @@
  * What an attempt used: processor time and memory of its whole tree.
  *
  * Exact (to the 10 ms that the system counts in): the processor time of the root and of everything it waited
- * for, from the difference that its end makes to our own waited-for children. Two that end in the same turn of
- * the event loop share what their last samples do not explain. Not exact: daemons that nobody waited for count
- * as last seen, and the largest memory is the largest *sum of resident pages at a sample*, shared pages counted
- * per process; what ends before the first sample shows no memory at all.
+ * for, from the difference that its end makes to our own waited-for children. Two that end in the same turn
+ * of the event loop share what their last samples do not explain. Not exact: daemons that nobody waited for
+ * count as last seen, and the largest memory is the largest *sum of resident pages at a sample*, shared pages
+ * counted per process; what ends before the first sample shows no memory at all.
  *
- * One look at the process table serves all running attempts. Looks are spaced so that they cost a fiftieth of a
- * core, and where the machine has so many processes that this is not possible, there is one a second.
+ * One look at the process table serves all running attempts. Looks are spaced so that they cost a fiftieth of
+ * a core, and where the machine has so many processes that this is not possible, there is one a second.
  */
 import { hasProc, listProcesses, TICK_MS, waitedChildrenTicks } from "./process-table.ts";
 import type { TableEntry } from "./process-table.ts";

@@ -54,7 +54,7 @@ test("the code and reason of a close arrive on the other side", async () => {
   expect(end.reason).toMatch(/^replaced replaced/);
 });
 
-test("a frame above the limit closes the connection of its sender, the largest allowed one passes", async () => {
+test("a frame above the limit closes its sender's connection, the largest allowed one passes", async () => {
   const sizes: number[] = [];
   const url = await serve((connection) => {
     connection.onMessage((text) => {

@@ -1,15 +1,15 @@
 /**
  * WebSockets as the ports' connections, for both ends.
  *
- * `ws` has neither a limit of its own nor a notion of a peer that has silently gone: a frame larger than ours is
- * refused while it arrives, and every 10 s a ping asks whether somebody is there; after two unanswered ones the
- * socket is cut. What the other side sends anyhow counts as an answer.
+ * `ws` has neither a limit of its own nor a notion of a peer that has silently gone: a frame larger than ours
+ * is refused while it arrives, and every 10 s a ping asks whether somebody is there; after two unanswered
+ * ones the socket is cut. What the other side sends anyhow counts as an answer.
  */
 import { WebSocket } from "ws";
 import type { RawData } from "ws";
 import type { Connection, Dialer } from "../ports/index.ts";
 
-export const PING_MS = 10_000;
+const PING_MS = 10_000;
 const MISSES = 2;
 const MAX_FRAME_BYTES = 1024 * 1024;
 const SLACK_BYTES = 4 * 1024;

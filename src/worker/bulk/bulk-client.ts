@@ -25,7 +25,9 @@ export interface BulkClient {
   getBlob(sha256: string, options: { signal: AbortSignal; limitBytes: number }): Promise<Uint8Array>;
   /** @returns its hash, once it is durable. @throws BulkRefused @throws BulkAborted */
   putBlob(bytes: Uint8Array, signal: AbortSignal): Promise<string>;
-  /** @returns how long the stored log is now, which is where to go on. @throws BulkRefused @throws BulkAborted */
+  /**
+   * @returns how long the stored log is now, which is where to go on. @throws BulkRefused @throws BulkAborted
+   */
   appendLog(place: LogPlace, bytes: Uint8Array, options: { signal: AbortSignal }): Promise<{ size: number }>;
   close(): void;
 }
@@ -50,8 +52,8 @@ export function createBulkClient(options: BulkOptions): BulkClient {
 type Delivered = { sha256: string; bytes: Uint8Array };
 
 /**
- * A connection that drops in the middle costs what it had not delivered. A round that ends well and says nothing
- * of some blobs is asked for the rest, as long as rounds bring anything.
+ * A connection that drops in the middle costs what it had not delivered. A round that ends well and says
+ * nothing of some blobs is asked for the rest, as long as rounds bring anything.
  */
 async function* fetchMany(
   requests: BulkRequests,

@@ -7,7 +7,10 @@ import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import { encodeBlobFrame } from "../../protocol/index.ts";
 
-/** `pass`: as usual. `no_answer`: done, and the connection cut. `cut`: cut before it is done. `half`: half the body. */
+/**
+ * `pass`: as usual. `no_answer`: done, and the connection cut. `cut`: cut before it is done. `half`: half the
+ * body.
+ */
 export type Fault =
   | "pass"
   | "no_answer"
@@ -142,7 +145,9 @@ function fetchAnswer(self: BulkServer, { hashes }: { hashes: string[] }): Answer
   return { status: 200, body: Buffer.concat(frames) };
 }
 
-/** As the real streams do: what is held and equal is dropped, a hole is refused with the place to go on from. */
+/**
+ * As the real streams do: what is held and equal is dropped, a hole is refused with the place to go on from.
+ */
 function appendAnswer(
   self: BulkServer,
   { key, offset, body }: { key: string; offset: number; body: Buffer },

@@ -1,4 +1,6 @@
-/** What a caller of the bulk plane can meet. Everything that may pass by itself is waited out, not reported. */
+/**
+ * What a caller of the bulk plane can meet. Everything that may pass by itself is waited out, not reported.
+ */
 
 /** The coordinator has answered, and asking again would not change the answer. */
 export class BulkRefused extends Error {

@@ -1,4 +1,3 @@
 /** The bulk plane from the worker's side: blobs and logs over HTTP. */
-export { type BulkClient, createBulkClient, type LogPlace } from "./bulk-client.ts";
+export { type BulkClient, createBulkClient } from "./bulk-client.ts";
 export { BulkAborted, BulkRefused } from "./errors.ts";
-export type { BulkOptions } from "./requests.ts";

@@ -1,10 +1,10 @@
 /**
  * One HTTP request to the yard, repeated until somebody answers for good.
  *
- * A coordinator may be restarting, moving or cut off for minutes while attempts go on; nothing that an attempt
- * has to say may be lost for that. So a request ends in three ways only: an answer, a refusal that would be the
- * same next time, or the caller giving up. Every request here may be repeated safely: blobs are named by their
- * content, and log chunks by their place.
+ * A coordinator may be restarting, moving or cut off for minutes while attempts go on; nothing that an
+ * attempt has to say may be lost for that. So a request ends in three ways only: an answer, a refusal that
+ * would be the same next time, or the caller giving up. Every request here may be repeated safely: blobs are
+ * named by their content, and log chunks by their place.
  *
  * The key is sent to addresses of the yard alone: redirects are read, not followed.
  */

@@ -136,7 +136,8 @@ describe("the host", () => {
 describe("GPUs, from the output of the vendors' tools", () => {
   test("NVIDIA's CSV, with what a device cannot tell left out", () => {
     const text =
-      "1, Tesla T4, 15360, 535.161.08, 7.5\n0, NVIDIA A100-SXM4-40GB, 40960, 535.161.08, 8.0\n2, Old, [N/A], 470.1, [N/A]\n";
+      "1, Tesla T4, 15360, 535.161.08, 7.5\n0, NVIDIA A100-SXM4-40GB, 40960, 535.161.08, 8.0\n" +
+      "2, Old, [N/A], 470.1, [N/A]\n";
     expect(parseNvidiaSmi(text)).toEqual([
       {
         index: 0,
@@ -226,7 +227,7 @@ describe("programs", () => {
     expect(await detectRuntimes(run)).toEqual({ node: "20.20.2", go: "1.22.3", java: "17.0.1" });
   });
 
-  test("that are browsers have one name whatever they are installed as, and are started headless", async () => {
+  test("that are browsers have one name however they are installed, and are started headless", async () => {
     const run = answersOf({
       "chromium-browser": { code: 1, stdout: "requires the chromium snap 1.2" },
       "google-chrome-stable": "Google Chrome 126.0.6478.61 \n",

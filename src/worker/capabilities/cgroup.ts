@@ -1,9 +1,9 @@
 /**
  * What control groups allow this process, which in a container is what the machine really is for it.
  *
- * Version 2 has one tree, version 1 a tree per controller, and many hosts have both. A limit may sit on the group
- * itself or on any group above it, so all of them are read and the smallest counts. Inside a container the path
- * in /proc is often the host's and not to be found: then the mount's own root is the group.
+ * Version 2 has one tree, version 1 a tree per controller, and many hosts have both. A limit may sit on the
+ * group itself or on any group above it, so all of them are read and the smallest counts. Inside a container
+ * the path in /proc is often the host's and not to be found: then the mount's own root is the group.
  */
 export type ReadText = (path: string) => string | null;
 

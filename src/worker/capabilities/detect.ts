@@ -1,6 +1,6 @@
 /**
- * What this machine offers, asked of the machine itself, once, at the start of a worker. Everything that a task
- * can require has been started or read here; nothing is taken from configuration.
+ * What this machine offers, asked of the machine itself, once, at the start of a worker. Everything that a
+ * task can require has been started or read here; nothing is taken from configuration.
  */
 import { readFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, homedir, hostname, release, totalmem } from "node:os";

@@ -1,4 +1,7 @@
-/** Processor, memory and system of the machine, as far as this process may use them. Linux files are parsed here. */
+/**
+ * Processor, memory and system of the machine, as far as this process may use them. Linux files are parsed
+ * here.
+ */
 import type { Capabilities } from "../../core/index.ts";
 import type { RunProcess } from "../../adapters/index.ts";
 import { cgroupLimits } from "./cgroup.ts";

@@ -1,6 +1,7 @@
 /**
- * How busy the machine is, for heartbeats: cheap enough to ask every few seconds, and of what this process may
- * use. Under a processor limit that is the control group's use against its limit, otherwise the machine's.
+ * How busy the machine is, for heartbeats: cheap enough to ask every few seconds, and of what this process
+ * may use. Under a processor limit that is the control group's use against its limit, otherwise the
+ * machine's.
  */
 import { cpus, freemem } from "node:os";
 import { cgroupLimits, cgroupPaths } from "./cgroup.ts";

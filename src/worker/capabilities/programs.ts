@@ -124,7 +124,10 @@ async function versionOf(run: RunProcess, argv: string[], timeoutMs: number): Pr
   return answer === null ? null : parseVersion(answer);
 }
 
-/** The first thing in the text that looks like a version: `Python 3.11.2`, `go1.22.3`, `openjdk version "17.0.1"`. */
+/**
+ * The first thing in the text that looks like a version: `Python 3.11.2`, `go1.22.3`, `openjdk version
+ * "17.0.1"`.
+ */
 export function parseVersion(text: string): string | null {
   const version = /\d+(?:\.\d+)+(?:[-+._]?[0-9A-Za-z]+)*/.exec(text)?.[0];
   return version?.slice(0, VERSION_CHARS) ?? null;

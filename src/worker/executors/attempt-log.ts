@@ -1,10 +1,10 @@
 /**
  * Carries the output of one attempt to the coordinator while it runs.
  *
- * An append stream: each chunk says where it belongs, so a lost answer costs a repetition and a new coordinator
- * says where to go on. Chunks are gathered for a quarter of a second, or until they are worth a request. What is
- * beyond the limit is dropped, and the log says so itself; its last bytes are kept here all the same, because
- * that is where frameworks print what matters.
+ * An append stream: each chunk says where it belongs, so a lost answer costs a repetition and a new
+ * coordinator says where to go on. Chunks are gathered for a quarter of a second, or until they are worth a
+ * request. What is beyond the limit is dropped, and the log says so itself; its last bytes are kept here all
+ * the same, because that is where frameworks print what matters.
  */
 import type { Clock, Timer } from "../../ports/index.ts";
 import { BulkAborted, BulkRefused } from "../bulk/index.ts";

@@ -3,10 +3,10 @@
  *
  *     payload → plan → workspace → command → process → cases → log and document stored → result
  *
- * Whatever happens on the way is an outcome, never an exception. A cancel or the end of the time may come at any
- * point: before the process it stops the preparation, while it runs it ends the tree, and after it nothing is
- * left to stop. The result waits until the coordinator holds the log and the document, because whoever sees a
- * result may ask for both.
+ * Whatever happens on the way is an outcome, never an exception. A cancel or the end of the time may come at
+ * any point: before the process it stops the preparation, while it runs it ends the tree, and after it
+ * nothing is left to stop. The result waits until the coordinator holds the log and the document, because
+ * whoever sees a result may ask for both.
  */
 import { randomUUID } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * What an attempt found out, as one document: every case with the identity that it keeps on every worker and in
- * every run. Beyond the number of cases that a document may hold, the counts stay right and the cases end.
+ * What an attempt found out, as one document: every case with the identity that it keeps on every worker and
+ * in every run. Beyond the number of cases that a document may hold, the counts stay right and the cases end.
  */
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
@@ -29,7 +29,7 @@ function reported(each: CaseResult, place: SuitePlace): ReportedCase {
 }
 
 /** SHA-256 of (project, framework, file, name, parameters); never of worker, run or time. */
-export function testId(each: Pick<CaseResult, "file" | "name" | "parameters">, place: SuitePlace): string {
+function testId(each: Pick<CaseResult, "file" | "name" | "parameters">, place: SuitePlace): string {
   const facts = [place.project, place.framework, each.file, each.name, each.parameters ?? ""];
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
 }

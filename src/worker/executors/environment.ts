@@ -1,8 +1,9 @@
 /**
  * The environment that an attempt sees: a short list of the worker's own variables, the task's, and ours.
  *
- * Nothing of taste is added: no `CI`, no `NO_COLOR`. A test that behaves differently here than in a shell of the
- * submitter would be our defect. Secrets of the worker are not on the list, so they cannot leak into a log.
+ * Nothing of taste is added: no `CI`, no `NO_COLOR`. A test that behaves differently here than in a shell of
+ * the submitter would be our defect. Secrets of the worker are not on the list, so they cannot leak into a
+ * log.
  */
 import type { Gpu } from "../../core/index.ts";
 import type { Assignment } from "../../protocol/index.ts";
@@ -55,8 +56,8 @@ export function attemptEnvironment(options: {
 }
 
 /**
- * Names the devices that the attempt may use, and hides the others; a worker without GPUs says nothing. The order
- * is by bus, as the tools count, and not by speed, as CUDA counts unless it is told.
+ * Names the devices that the attempt may use, and hides the others; a worker without GPUs says nothing. The
+ * order is by bus, as the tools count, and not by speed, as CUDA counts unless it is told.
  */
 function visibleDevices(gpus: readonly Gpu[], assigned: readonly number[]): Record<string, string> {
   const ordinals = (vendor: string) =>

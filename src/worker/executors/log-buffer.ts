@@ -2,8 +2,8 @@
  * The output of one attempt on this machine, from its first byte to its last, until all of it is stored.
  *
  * Most attempts print little and never touch the disk; one that prints much, or prints while no coordinator
- * takes it, goes to a file. Writes are synchronous: they go to the page cache, bound the memory without slowing
- * the pipe down by promises, and keep the order without a queue.
+ * takes it, goes to a file. Writes are synchronous: they go to the page cache, bound the memory without
+ * slowing the pipe down by promises, and keep the order without a queue.
  */
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 

@@ -100,7 +100,9 @@ function commandPlan(type: TaskType, config: Record<string, unknown>, argv: stri
   return { kind: "run", folder: folderOf(config), adapter, files: [], args: argv, argv, report: pattern };
 }
 
-/** `tap` and `junit` name a format; anything else is a pattern of files, JUnit XML unless it ends in `.tap`. */
+/**
+ * `tap` and `junit` name a format; anything else is a pattern of files, JUnit XML unless it ends in `.tap`.
+ */
 function reportAdapter(report: string): string {
   return report === "tap" || report.endsWith(".tap") ? "tap" : "junit";
 }

@@ -29,7 +29,8 @@ async function realCache(): Promise<WorkspaceCache> {
 }
 
 const NODE_SUITE = `import { test } from "node:test"; import assert from "node:assert";
-test("adds", () => assert.equal(1 + 1, 2)); test("fails", () => assert.equal(1, 2)); test("later", { skip: "not yet" }, () => {});`;
+test("adds", () => assert.equal(1 + 1, 2)); test("fails", () => assert.equal(1, 2));
+test("later", { skip: "not yet" }, () => {});`;
 
 describe("a suite in a shipped workspace", () => {
   test("runs under its own framework though connections break, and its cases carry identities", async () => {

@@ -40,7 +40,7 @@ describe("a command", () => {
     expect(log).toBe("$(id)|; rm -rf /|a b|");
   });
 
-  test("that is not there has failed with 127 and says so; one that cannot be executed with 126", async () => {
+  test("that is not there has failed with 127, one that cannot be executed with 126", async () => {
     const { run, workDir } = await bench();
     const missing = await run({ config: { command: ["no-such-program"] } });
     expect(missing).toMatchObject({
@@ -106,7 +106,8 @@ describe("the environment of an attempt", () => {
     ]);
     expect(log).toContain("LC_ALL=de\n");
     expect(log).toContain(
-      "TESTYARD_TASK_ID=T-env\nTESTYARD_ATTEMPT=3\nTESTYARD_RUN_ID=R1\nTESTYARD_WORKER_ID=w-1\nTESTYARD_SLOT=5\n",
+      "TESTYARD_TASK_ID=T-env\nTESTYARD_ATTEMPT=3\nTESTYARD_RUN_ID=R1\n" +
+        "TESTYARD_WORKER_ID=w-1\nTESTYARD_SLOT=5\n",
     );
     expect(log).not.toContain("canary");
   });
@@ -267,6 +268,13 @@ describe("the log of an attempt", () => {
     );
   });
 
+  test("shows its last lines in the case that failed, though they are beyond the limit", async () => {
+    const { run } = await bench({ logLimitBytes: 50_000 });
+    const result = await run(shell("seq 1 50000; echo the reason; exit 1"), { type: "test" });
+    expect(result).toMatchObject({ outcome: "failed", error: { code: "log_truncated" } });
+    expect(documentIn(result).cases[0]?.detail).toMatch(/\n49999\n50000\nthe reason$/);
+  });
+
   test("arrives while the attempt still runs", async () => {
     const { start, server } = await bench();
     const dir = temporaryDir();
@@ -291,9 +299,11 @@ describe("the log of an attempt", () => {
 });
 
 describe("cases", () => {
-  const junit = `<testsuite name="s"><testcase classname="c" name="good" time="0.5"/><testcase classname="c" name="bad"><failure message="no"/></testcase></testsuite>`;
+  const junit =
+    '<testsuite name="s"><testcase classname="c" name="good" time="0.5"/>' +
+    '<testcase classname="c" name="bad"><failure message="no"/></testcase></testsuite>';
 
-  test("are read from JUnit XML that a pattern names, and a failed one fails the attempt that exits well", async () => {
+  test("are read from JUnit XML that a pattern names; a failed one fails what exits well", async () => {
     const cache = folderAsWorkspace({
       "lib/old.xml": junit,
       "lib/run.sh": `#!/bin/sh\nmkdir -p out\ncat > out/r.xml <<'X'\n${junit}\nX\n`,
@@ -329,7 +339,7 @@ describe("cases", () => {
 
   test("are read from TAP, all of it, though more was printed than is kept in memory", async () => {
     const { run, server } = await bench();
-    const script = `echo 1..3000; i=1; while [ $i -le 3000 ]; do echo "ok $i - case number $i with a name of some length to it"; i=$((i+1)); done`;
+    const script = "echo 1..3000; seq 1 3000 | sed 's/.*/ok & - case number & with a name of some length/'";
     const result = await run(shell(script, { report: "tap" }));
     expect(result).toMatchObject({
       outcome: "passed",

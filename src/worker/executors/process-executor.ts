@@ -36,8 +36,8 @@ export interface ProcessExecutorOptions {
 const CLOSE_GRACE_MS = 1000;
 
 /**
- * The beginning of the keys of all processes that a worker with this folder starts. Whoever starts a worker ends
- * those of its former life by it, before the executor is made.
+ * The beginning of the keys of all processes that a worker with this folder starts. Whoever starts a worker
+ * ends those of its former life by it, before the executor is made.
  */
 export function keyPrefixOf(workDir: string): string {
   mkdirSync(workDir, { recursive: true });

@@ -45,8 +45,8 @@ export async function openSpace(options: {
 }
 
 /**
- * An absolute folder is on this machine, and only a task without a workspace may mean that. A relative one stays
- * inside: what leads out of a workspace is a mistake that would work on one worker and not on the next.
+ * An absolute folder is on this machine, and only a task without a workspace may mean that. A relative one
+ * stays inside: what leads out of a workspace is a mistake that would work on one worker and not on the next.
  */
 export async function folderIn(
   root: string,
