@@ -82,6 +82,9 @@ function refusalOf(path: string, said: string): ResultsRefused {
   if (/^IO Error: Cannot open file|Permission denied|No space left/.test(said)) {
     return new ResultsRefused("results_unopenable", `${path} cannot be opened: ${line}`, details);
   }
+  if (said.includes("Corrupt database file")) {
+    return new ResultsRefused("results_corrupt", `${path} is damaged: ${line}. ${REBUILD}`, details);
+  }
   const message = `${path} is not a results file: ${line}. ${REBUILD}`;
   return new ResultsRefused("results_foreign_file", message, details);
 }

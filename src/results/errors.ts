@@ -11,6 +11,8 @@ export type RefusalCode =
   | "results_format"
   /** No DuckDB database, or one with somebody else's tables. */
   | "results_foreign_file"
+  /** Its own checksums say that it is damaged. */
+  | "results_corrupt"
   | "results_locked"
   /** The system refuses: no such folder, no permission, no room. */
   | "results_unopenable";

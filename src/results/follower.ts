@@ -94,7 +94,7 @@ async function carry(
   const stored = log.read(from)[Symbol.asyncIterator]();
   let next = await stored.next();
   const hasMore = () => next.done !== true && next.value.position <= target;
-  // Drawn by the transaction, record after record: what is parsed is soon garbage, and stays cheap to collect.
+  // Drawn by the transaction, record after record: parsed records are garbage while they are cheap to collect.
   async function* batch(): AsyncGenerator<ProjectedRecord> {
     let events = 0;
     let bytes = 0;
@@ -117,7 +117,8 @@ async function checkBelongsTo(log: EventLog, { watermark, resumeFrom }: Projecti
   const { position, hash } = watermark;
   const tip = await log.tip();
   if (position > tip.position) {
-    const message = `results have seen record ${position}, the log ends at ${tip.position}: an old copy? ${REBUILD}`;
+    const seen = `results have seen record ${position}, the log ends at ${tip.position}: an old copy?`;
+    const message = `${seen} ${REBUILD}`;
     throw new ResultsRefused("results_ahead", message, { watermark: position, tip: tip.position });
   }
   const first = await log.first();

@@ -1,8 +1,8 @@
 /**
  * JSON on its way into a JSON column. The appender stores any text there, and one that DuckDB's parser
  * refuses makes every later query of the column fail. That parser is stricter than JavaScript's in one point:
- * an escape that is half a surrogate pair (`"\ud800"`) is an error. Such halves become U+FFFD, as they do everywhere
- * else on the way to UTF-8.
+ * an escape that is half a surrogate pair (`"\ud800"`) is an error. Such halves become
+ * U+FFFD, as they do everywhere else on the way to UTF-8.
  */
 import { parseJson } from "../protocol/index.ts";
 

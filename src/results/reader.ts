@@ -47,10 +47,16 @@ async function ask(
     return found.getRowObjectsJS().map(plain);
   } catch (error) {
     if (interrupted) throw new ResultsUnavailable(`the query took longer than ${timeoutMs} ms`);
+    if (isTrouble(error)) throw new ResultsUnavailable(`the results file fails: ${messageOf(error)}`);
     throw new Error(`${messageOf(error)} in ${sql}`, { cause: error });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The file or the memory, not the question. */
+function isTrouble(error: unknown): boolean {
+  return /^(IO|FATAL|INTERNAL|Out of Memory) Error|Corrupt/.test(messageOf(error));
 }
 
 function plain(row: Record<string, unknown>): SqlRow {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -21,6 +21,7 @@ import {
   submit,
   worker,
 } from "./history.testing.ts";
+import { createReader } from "./reader.ts";
 import { openLocalResults, type Results } from "./results.ts";
 
 let dir: string;
@@ -137,6 +138,21 @@ describe("watermark", () => {
     expect(new Map(rows.map((row) => [row["task_id"], row["state"]]))).toEqual(seen);
   });
 
+  it("interrupts a query that takes too long, and answers the next one", async () => {
+    await history.begin();
+    const instance = await DuckDBInstance.create(":memory:");
+    const connection = await instance.connect();
+    const reader = createReader(connection, { timeoutMs: 50 });
+    const endless = reader.rows(
+      "SELECT count(*) FROM range(100000000) a, range(100000) b WHERE (a.range + b.range) % 7 = 3",
+    );
+    const next = reader.rows("SELECT 1 AS one");
+    await expect(endless).rejects.toThrow(ResultsUnavailable);
+    expect(await next).toEqual([{ one: 1 }]);
+    connection.closeSync();
+    instance.closeSync();
+  });
+
   it("tells those who wait, and stops waiting at the end", async () => {
     await history.begin();
     const results = await open();
@@ -246,6 +262,17 @@ describe("a file that does not belong here", () => {
     const { code, message } = await refusal();
     expect(code).toBe("results_foreign_file");
     expect(message).toContain(join(dir, "results.duckdb"));
+  });
+
+  it("is refused when a block of it is damaged", async () => {
+    await history.begin();
+    await build("results.duckdb");
+    const bytes = readFileSync(join(dir, "results.duckdb"));
+    // The two headers that name the current state of the file stand at 4 and 8 KiB.
+    for (let at = 4_200; at < 4_264; at++) bytes[at] = ~(bytes[at] ?? 0) & 0xff;
+    for (let at = 8_300; at < 8_364; at++) bytes[at] = ~(bytes[at] ?? 0) & 0xff;
+    writeFileSync(join(dir, "results.duckdb"), bytes);
+    expect((await refusal()).code).toBe("results_corrupt");
   });
 
   it("is refused when it is a database with other tables", async () => {

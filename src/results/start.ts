@@ -67,6 +67,7 @@ class Supervisor implements StartedResults {
   #restart: NodeJS.Timeout | undefined;
   /** What the process said before it ended. */
   #lastWords = "";
+  #refusal: ResultsRefused | null = null;
 
   constructor(options: StartResultsOptions) {
     this.#options = options;
@@ -175,7 +176,9 @@ class Supervisor implements StartedResults {
       case "ready":
         return this.#onReady(message.watermark);
       case "refused":
-        return this.#onRefused(message);
+        this.#lastWords = message.message;
+        this.#refusal = new ResultsRefused(message.code, message.message, message.details);
+        return;
       case "failed":
         this.#lastWords = message.message;
         return;
@@ -204,15 +207,6 @@ class Supervisor implements StartedResults {
     this.#tell();
   }
 
-  #onRefused({ code, message, details }: Extract<FromProcess, { kind: "refused" }>): void {
-    this.#lastWords = message;
-    if (this.#first === null) return;
-    const first = this.#first;
-    this.#first = null;
-    this.#state = "closed";
-    first.reject(new ResultsRefused(code, message, details));
-  }
-
   async #readBlob({ id, hash }: { id: number; hash: string }): Promise<void> {
     try {
       this.#send({ kind: "blob", id, bytes: await this.#options.readBlob(hash) });
@@ -225,7 +219,8 @@ class Supervisor implements StartedResults {
     this.#child = null;
     this.#answers.rejectAll(() => new ResultsUnavailable(reason));
     if (this.#first !== null) {
-      this.#first.reject(new ResultsRefused("results_unopenable", reason, { path: this.#options.dbPath }));
+      const path = this.#options.dbPath;
+      this.#first.reject(this.#refusal ?? new ResultsRefused("results_unopenable", reason, { path }));
       this.#first = null;
       this.#state = "closed";
     }
