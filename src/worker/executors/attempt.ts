@@ -321,7 +321,11 @@ function copyOfStdout(
   const write = (chunk: Uint8Array) => {
     const part = chunk.subarray(0, left);
     left -= part.length;
-    for (let done = 0; done < part.length; ) done += writeSync(file, part, done);
+    try {
+      for (let done = 0; done < part.length; ) done += writeSync(file, part, done);
+    } catch {
+      left = 0; // A full disk: the report then ends early, which its reader sees.
+    }
   };
   return { write, close: () => closeSync(file) };
 }
