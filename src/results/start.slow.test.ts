@@ -1,13 +1,14 @@
 /** The real process, from the build, over a real log: killed, cut off from its parent, refused, measured. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, watch, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createPrng, type Event } from "../core/index.ts";
 import { type LmdbLog, openLmdbLog } from "../log/index.ts";
+import { type Logger, silentLogger } from "../ports/index.ts";
 import { dump, selectFrom } from "./dump.testing.ts";
 import {
   attempt,
@@ -50,8 +51,9 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function start(name = "results.duckdb"): Promise<StartedResults> {
+async function start(name = "results.duckdb", logger: Logger = silentLogger): Promise<StartedResults> {
   const results = await startResults({
+    logger,
     logDir: join(dir, "log"),
     dbPath: join(dir, name),
     clusterId: CLUSTER,
@@ -151,6 +153,44 @@ it("is built anew when the file was deleted", async () => {
   await build("results.duckdb");
   expect(await dump(join(dir, "results.duckdb"))).toEqual(before);
 });
+
+it("waits while its disk is full, and goes on once there is room", { timeout: 60_000 }, async (context) => {
+  const run_id = await history.begin();
+  const disk = join(dir, "disk");
+  mkdirSync(disk);
+  if (!mounted("-t", "tmpfs", "-o", "size=2m", "tmpfs", disk)) context.skip("a tmpfs cannot be mounted here");
+  try {
+    await appendEndedTasks(run_id, 10_000);
+    let reason = "";
+    const failed = new Promise<void>((resolve) => {
+      const error: Logger["error"] = (_, fields) => {
+        reason = String(fields?.["reason"]);
+        resolve();
+      };
+      void start("disk/results.duckdb", { ...silentLogger, error }).then((results) => catchUp(results));
+    });
+    await failed;
+    expect(reason).toMatch(/No space left/);
+    const [results] = started;
+    expect(results?.status()).toMatchObject({ failed: reason });
+    await expect(results?.query("counts", {})).rejects.toMatchObject({ code: "results_unavailable" });
+    expect(mounted("-o", "remount,size=64m", disk)).toBe(true);
+    await results?.reached(history.tip.position);
+    expect(await results?.query("counts", {})).toMatchObject({ completed: 10_000, open: 0 });
+    await results?.close();
+  } finally {
+    execFileSync("umount", ["-l", disk]);
+  }
+});
+
+function mounted(...args: string[]): boolean {
+  try {
+    execFileSync("mount", args, { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 describe("at the start", () => {
   it("is refused with one line over a file that is no database", async () => {
