@@ -1,4 +1,5 @@
 /** Reads: computed from the state now, sent when that state is durable, with how fresh they are in the headers. */
+import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import type { State } from "../../core/index.ts";
 import type { HttpContext } from "./context.ts";
@@ -35,11 +36,14 @@ export function fresh(context: HttpContext, reply: FastifyReply, position: numbe
     .header("x-testyard-role", "leader");
 }
 
-/** After a command: its position is the record that was open, and everything up to it is committed now. */
-export async function committedNow(context: HttpContext, reply: FastifyReply): Promise<FastifyReply> {
+/**
+ * After a command: resolves once what it decided is committed. Gives no reply back, for a reply is thenable: to
+ * await one is to wait until it has been sent.
+ */
+export async function committedNow(context: HttpContext, reply: FastifyReply): Promise<void> {
   const { loop } = context.coordinator;
   await loop.committed();
-  return fresh(context, reply, loop.committedPosition);
+  fresh(context, reply, loop.committedPosition);
 }
 
 /** Aborted when the answer is over, however it ended, or the server closes. */
@@ -53,4 +57,13 @@ export function whileListening({ closing }: HttpContext, reply: FastifyReply): A
   closing.addEventListener("abort", leave);
   if (closing.aborted) leave();
   return gone.signal;
+}
+
+/** A stream that may have nothing to say for long: its headers are sent when somebody starts to read. */
+export function sendOpenStream(reply: FastifyReply, pieces: AsyncIterable<Uint8Array | string>): FastifyReply {
+  const started = async function* () {
+    reply.raw.flushHeaders();
+    yield* pieces;
+  };
+  return reply.send(Readable.from(started(), { objectMode: false }));
 }

@@ -44,7 +44,8 @@ export function blobRoutes(app: FastifyInstance, context: HttpContext): void {
     const hash = readHash(paramOf(request, "sha256"));
     const { sizeBytes, stream } = await blobs.openLarge(hash);
     reply.type("application/octet-stream").header("content-length", String(sizeBytes)).header("etag", `"${hash}"`);
-    return reply.send(request.method === "HEAD" ? "" : stream());
+    // The head of an empty stream keeps the length that is announced here.
+    return reply.send(request.method === "HEAD" ? Readable.from([]) : stream());
   });
 }
 

@@ -1,6 +1,5 @@
-import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
-import { fresh, whileListening } from "./answers.ts";
+import { fresh, sendOpenStream, whileListening } from "./answers.ts";
 import type { HttpContext } from "./context.ts";
 import { paramOf, readNumber, readQuery } from "./query.ts";
 import { findRun } from "./runs.ts";
@@ -14,6 +13,6 @@ export function feedRoutes(app: FastifyInstance, context: HttpContext): void {
     if (request.method === "HEAD") return reply.send("");
     const signal = whileListening(context, reply);
     const lines = context.feed.follow(run.run_id, { from, openedAt: run.opened_at, signal });
-    return reply.send(Readable.from(lines, { objectMode: false, encoding: "utf8" }));
+    return sendOpenStream(reply, lines);
   });
 }

@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { activeLease, type Task } from "../../core/index.ts";
-import { readCommitted, whileListening } from "./answers.ts";
+import { readCommitted, sendOpenStream, whileListening } from "./answers.ts";
 import { streamedBody, tooLarge } from "./body.ts";
 import type { HttpContext } from "./context.ts";
 import { paramOf, readFlag, readNumber, readQuery } from "./query.ts";
@@ -41,9 +41,9 @@ export function logRoutes(app: FastifyInstance, context: HttpContext): void {
     reply.header("x-testyard-log-size", String(context.blobs.logSize(key)));
     reply.header("x-testyard-attempt", String(key.attempt));
     if (request.method === "HEAD") return reply.send("");
+    if (!follow) return reply.send(Readable.from(readLog(context, key, { from, to }), { objectMode: false }));
     const signal = whileListening(context, reply);
-    const pieces = follow ? followLog(context, key, { from, to, signal }) : readLog(context, key, { from, to });
-    return reply.send(Readable.from(pieces, { objectMode: false }));
+    return sendOpenStream(reply, followLog(context, key, { from, to, signal }));
   });
 }
 
