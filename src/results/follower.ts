@@ -94,7 +94,7 @@ async function carry(
   const stored = log.read(from)[Symbol.asyncIterator]();
   let next = await stored.next();
   const hasMore = () => next.done !== true && next.value.position <= target;
-  // Drawn by the transaction, record after record: parsed records are garbage while they are cheap to collect.
+  // Drawn by the transaction, record after record: what is parsed becomes garbage while that is still cheap.
   async function* batch(): AsyncGenerator<ProjectedRecord> {
     let events = 0;
     let bytes = 0;

@@ -1,19 +1,10 @@
-/** Results: the projection of the log into DuckDB. Only this folder knows the database. */
-export { ResultsRefused, ResultsUnavailable, type RefusalCode } from "./errors.ts";
-export type { LearnedDuration } from "./learned-durations.ts";
+/**
+ * Results: the projection of the log into DuckDB. Only this folder knows the database.
+ *
+ * What cannot be used or answered is told by the `code` of the error: `results_unavailable` for a query that
+ * has no answer now, and the codes in errors.ts for a file that a person has to look at.
+ */
 export type { ReadBlob } from "./projection.ts";
-export type {
-  CaseFilter,
-  QueryAnswer,
-  QueryName,
-  QueryParams,
-  ResultAttempt,
-  ResultCase,
-  ResultRun,
-  ResultState,
-  ResultTask,
-  SlowCase,
-  TaskFilter,
-} from "./queries.ts";
-export { openLocalResults, type LocalResultsOptions, type Results, type ResultsStatus } from "./results.ts";
-export { startResults, type StartedResults, type StartResultsOptions } from "./start.ts";
+export type { ResultAttempt, ResultCase, ResultRun, ResultTask } from "./queries.ts";
+export { openLocalResults, type Results } from "./results.ts";
+export { startResults } from "./start.ts";

@@ -158,7 +158,8 @@ it("waits while its disk is full, and goes on once there is room", { timeout: 60
   const run_id = await history.begin();
   const disk = join(dir, "disk");
   mkdirSync(disk);
-  if (!mounted("-t", "tmpfs", "-o", "size=2m", "tmpfs", disk)) context.skip("a tmpfs cannot be mounted here");
+  if (!ran("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk))
+    context.skip("a tmpfs cannot be mounted here");
   try {
     await appendEndedTasks(run_id, 10_000);
     let reason = "";
@@ -174,18 +175,18 @@ it("waits while its disk is full, and goes on once there is room", { timeout: 60
     const [results] = started;
     expect(results?.status()).toMatchObject({ failed: reason });
     await expect(results?.query("counts", {})).rejects.toMatchObject({ code: "results_unavailable" });
-    expect(mounted("-o", "remount,size=64m", disk)).toBe(true);
+    expect(ran("mount", "-o", "remount,size=64m", disk)).toBe(true);
     await results?.reached(history.tip.position);
     expect(await results?.query("counts", {})).toMatchObject({ completed: 10_000, open: 0 });
     await results?.close();
   } finally {
-    execFileSync("umount", ["-l", disk]);
+    ran("umount", "-l", disk);
   }
 });
 
-function mounted(...args: string[]): boolean {
+function ran(program: string, ...args: string[]): boolean {
   try {
-    execFileSync("mount", args, { stdio: "ignore" });
+    execFileSync(program, args, { stdio: "ignore" });
     return true;
   } catch {
     return false;
