@@ -10,7 +10,7 @@
  * The trade-off is a look at /proc at the end of each attempt. It is kept small: nothing older than the root
  * can belong, and for a short attempt only the pids given out since it began are looked at.
  */
-import { environmentOf, hasProc, lastPid, listProcesses, readProcess } from "./process-table.ts";
+import { environmentOf, hasProc, listProcesses, readProcess } from "./process-table.ts";
 import type { TableEntry } from "./process-table.ts";
 
 /** The variable that carries the key. Nested yards put theirs behind the outer one's, parted by a space. */
@@ -42,9 +42,7 @@ export async function livingMembers(tree: Tree): Promise<TableEntry[]> {
 }
 
 function oldestPid(tree: Tree): number {
-  if (performance.now() - tree.since > PID_WINDOW_MS) return 0;
-  const last = lastPid();
-  return last !== null && last >= tree.rootPid ? tree.rootPid - 1 : 0;
+  return performance.now() - tree.since > PID_WINDOW_MS ? 0 : tree.rootPid;
 }
 
 export interface MemberOptions {

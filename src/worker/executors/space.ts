@@ -1,6 +1,7 @@
 /** Where an attempt runs: a prepared workspace, or a fresh empty folder; and the folder for its reports. */
-import { mkdir, rm, stat } from "node:fs/promises";
-import { isAbsolute, join, relative, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { mkdir, rm, rmdir, stat } from "node:fs/promises";
+import { isAbsolute, relative, resolve } from "node:path";
 import type { BlobFetcher, WorkspaceCache } from "../../workspace/index.ts";
 import type { Assignment } from "../../protocol/index.ts";
 import { AttemptFailure } from "./failure.ts";
@@ -16,19 +17,19 @@ export interface Space {
 
 export async function openSpace(options: {
   assignment: Assignment;
-  /** The attempt's own; made when something needs it. */
+  /** The attempt's own, of which the names of its folders are made. */
   home: string;
   workspace: string | null;
   cache: Pick<WorkspaceCache, "prepare">;
   fetcher: BlobFetcher;
 }): Promise<Space> {
   const { home, workspace, assignment } = options;
-  const resultDir = join(home, "results");
-  const removeHome = () => rm(home, { recursive: true, force: true }).catch(() => {});
+  const resultDir = `${home}.results`;
+  // Made by the adapter's part, when there is one.
+  const removeResults = () => (existsSync(resultDir) ? removeFolder(resultDir) : Promise.resolve());
   if (workspace === null) {
-    const root = join(home, "work");
-    await mkdir(root, { recursive: true });
-    return { root, resultDir, release: removeHome };
+    await mkdir(home, { recursive: true });
+    return { root: home, resultDir, release: () => removeFolder(home).then(removeResults) };
   }
   const { slot, run_id: scope } = assignment;
   const prepared = await options.cache.prepare({
@@ -39,9 +40,14 @@ export async function openSpace(options: {
   });
   const release = async () => {
     prepared.release();
-    await removeHome();
+    await removeResults();
   };
   return { root: prepared.dir, resultDir, release };
+}
+
+/** Most tasks leave their folder empty, and then one call is enough. */
+async function removeFolder(path: string): Promise<void> {
+  await rmdir(path).catch(() => rm(path, { recursive: true, force: true }).catch(() => {}));
 }
 
 /**
@@ -53,6 +59,7 @@ export async function folderIn(
   folder: string,
   options: { hasWorkspace: boolean },
 ): Promise<string> {
+  if (folder === ".") return root;
   if (isAbsolute(folder) && options.hasWorkspace) {
     throw new AttemptFailure("failed", {
       code: "config_invalid",
