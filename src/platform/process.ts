@@ -12,6 +12,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
 import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import type { Readable } from "node:stream";
 import { ATTEMPT_KEY, endTree, livingMembers, treeOf } from "./process-tree.ts";
 import type { Tree } from "./process-tree.ts";
@@ -57,10 +58,17 @@ export class SpawnFailed extends Error {
 
   constructor(spec: ProcessSpec, cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
-    this.errno = (cause as NodeJS.ErrnoException).code ?? "unknown";
+    const errno = (cause as NodeJS.ErrnoException).code ?? "unknown";
+    this.errno = errno === "EACCES" && isNowhere(spec) ? "ENOENT" : errno;
     const isOfProgram = ["ENOENT", "EACCES", "ENOEXEC", "ELOOP", "ENOTDIR", "E2BIG"].includes(this.errno);
     this.about = existsSync(spec.cwd) ? (isOfProgram ? "program" : "machine") : "folder";
   }
+}
+
+/** A folder in PATH that may not be entered makes the system say "permission denied" of any missing program. */
+function isNowhere({ argv: [program = ""], env }: ProcessSpec): boolean {
+  const folders = (env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+  return !program.includes("/") && !folders.some((folder) => existsSync(join(folder, program)));
 }
 
 const DRAIN_MS = 200;
