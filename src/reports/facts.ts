@@ -9,6 +9,7 @@ export type CaseOutcome = "passed" | "failed" | "skipped" | "error";
 /** A case as a result document holds it. */
 export interface CaseFacts {
   test_id: string;
+  /** Relative to the workspace, POSIX: that is where people look. "" when it is of no file. */
   file: string;
   name: string;
   parameters?: string | undefined;
@@ -51,6 +52,7 @@ export interface TaskFacts {
 export interface ProblemFacts {
   framework: string;
   suite: string;
+  /** As in CaseFacts. */
   file: string;
   message: string;
 }

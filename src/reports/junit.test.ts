@@ -24,9 +24,14 @@ function parsed(xml: string): Parsed["testsuites"] {
 
 it("groups by file, in seconds, with class, file, message and reason", () => {
   const cases = [
-    aCase("test_x", "failed", { message: "1 < 2", detail: "Traceback", duration_ms: 1500 }),
-    aCase("test_y", "skipped", { message: "needs a GPU" }),
-    aCase("test_z", "passed", { file: "deep/test_b.py", stdout: "hello" }),
+    aCase("test_x", "failed", {
+      file: "py/test_a.py",
+      message: "1 < 2",
+      detail: "Traceback",
+      duration_ms: 1500,
+    }),
+    aCase("test_y", "skipped", { file: "py/test_a.py", message: "needs a GPU" }),
+    aCase("test_z", "passed", { file: "py/deep/test_b.py", stdout: "hello" }),
   ];
   const attempts = [anAttempt({ outcome: "failed", cases })];
   const suites = parsed(toJunit(buildReport(aRun([aTask({ suite: "py", state: "failed", attempts })]))));

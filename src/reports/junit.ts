@@ -28,17 +28,12 @@ export function toJunit(report: RunReport): string {
 function groupByFile(cases: readonly CaseReport[]): Map<string, CaseReport[]> {
   const suites = new Map<string, CaseReport[]>();
   for (const it of cases) {
-    const name = `${it.framework ?? "command"} ${pathOf(it) || it.suite}`;
+    const name = `${it.framework ?? "command"} ${it.file || it.suite}`;
     const list = suites.get(name);
     if (list === undefined) suites.set(name, [it]);
     else list.push(it);
   }
   return suites;
-}
-
-/** Relative to the workspace, not to the suite: that is where people look. */
-function pathOf({ suite, file }: CaseReport): string {
-  return file === "" || suite === "." ? file : `${suite}/${file}`;
 }
 
 function suiteLines(name: string, cases: readonly CaseReport[], report: RunReport): string[] {
@@ -59,7 +54,7 @@ function countsOf(cases: readonly CaseReport[]): Record<string, string> {
 }
 
 function caseLines(it: CaseReport): string[] {
-  const path = pathOf(it);
+  const path = it.file;
   const head = {
     name: oneLine(it.name),
     classname: classOf(path) || (it.framework ?? "command"),

@@ -50,8 +50,7 @@ function failureLines(it: CaseReport, options: SummaryOptions & { paint: Paint }
 }
 
 function titleOf(it: CaseReport): string {
-  const path = it.suite === "." || it.file === "" ? it.file : `${it.suite}/${it.file}`;
-  return [oneLine(path), oneLine(it.name)].filter((part) => part !== "").join(" > ");
+  return [oneLine(it.file), oneLine(it.name)].filter((part) => part !== "").join(" > ");
 }
 
 /** The message, then the end of the traceback: that is where frameworks put what matters. */

@@ -1,0 +1,32 @@
+/** What several commands share: how to reach a coordinator, how to ask for JSON, how examples look. */
+import type { Command } from "commander";
+import { clientFor, type Target } from "../connection.ts";
+import type { Client } from "../../client/index.ts";
+
+/** Told how the command ended. */
+export type Finish = (code: number) => void;
+
+export interface ClientFlags extends Target {
+  json?: true;
+}
+
+export function reaches(command: Command): Command {
+  return command
+    .option(
+      "--coordinator <url>",
+      "address of the coordinator (TESTYARD_COORDINATOR, else http://127.0.0.1:8080)",
+    )
+    .option("--data-dir <dir>", "data directory of the yard, for its key");
+}
+
+export function printsJson(command: Command): Command {
+  return command.option("--json", "print JSON");
+}
+
+export function examples(command: Command, lines: readonly string[]): Command {
+  return command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+}
+
+export function clientOf(flags: Target): Promise<Client> {
+  return clientFor({ coordinator: flags.coordinator, dataDir: flags.dataDir });
+}

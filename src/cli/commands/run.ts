@@ -1,0 +1,62 @@
+/** testyard run: discover, ship, run, report. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { environment, secondsToMs, wholeNumber, words } from "../flags.ts";
+import { REPORT_FORMATS, type ReportFormat } from "../run/reports.ts";
+import type { RunFlags } from "../run/run.ts";
+import { examples, type Finish, printsJson } from "./common.ts";
+
+interface Flags extends RunFlags {
+  attach?: string;
+}
+
+export function registerRun(program: Command, finish: Finish): void {
+  const command = program
+    .command("run [paths...]")
+    .description(
+      "find the tests under the paths (.), run them all, report; on a yard of its own unless told where",
+    )
+    .option("--coordinator <url>", "run there (TESTYARD_COORDINATOR) instead of on this machine alone")
+    .option("--data-dir <dir>", "data directory of that yard, for its key")
+    .option(
+      "--workers <n>",
+      "of the yard on this machine; default: 2, or 1 on a single core",
+      wholeNumber(1, 256),
+    )
+    .option(
+      "--slots <n>",
+      "of each of these workers; default: together one for each core",
+      wholeNumber(1, 256),
+    )
+    .option("--root <dir>", "folder that is shipped; default: this one, or the nearest that holds all paths")
+    .option("--only-tracked", "ship only what git tracks")
+    .option("--args <words>", 'for the test framework, such as "-k fast"', words)
+    .option("--env <name[=value]>", "variable for the tests; may be repeated", environment)
+    .option("--project <name>", "project that the run belongs to")
+    .option("--retries <n>", "how often a failed task is tried again", wholeNumber(0, 100), 0)
+    .option("--timeout <s>", "limit for each task (3600)", secondsToMs)
+    .option("--placement-timeout <s>", "how long to wait for a worker that fits", secondsToMs, 60_000)
+    .option("--report <formats...>", `reports to write: ${REPORT_FORMATS.join(", ")}`, format)
+    .option("--report-dir <dir>", "where to (testyard-report); alone it asks for all of them")
+    .addOption(new Option("--attach <run>", "follow a run that is under way instead of starting one"))
+    .action(async (paths: string[], flags: Flags) => finish(await start(paths, flags)));
+  examples(printsJson(command), [
+    "testyard run",
+    "testyard run tests/unit --workers 4 --retries 1 --report-dir out",
+    "testyard run --coordinator http://127.0.0.1:8080 --json > result.json",
+  ]);
+}
+
+async function start(paths: string[], flags: Flags): Promise<number> {
+  if (flags.attach !== undefined) {
+    const { attach } = await import("../run/attach.ts");
+    return attach(flags.attach, flags);
+  }
+  const { run } = await import("../run/run.ts");
+  return run(paths.length > 0 ? paths : ["."], flags);
+}
+
+function format(text: string, before: ReportFormat[] | undefined): ReportFormat[] {
+  const found = REPORT_FORMATS.find((known) => known === text);
+  if (found === undefined) throw new InvalidArgumentError(`One of ${REPORT_FORMATS.join(", ")}.`);
+  return [...(before ?? []), found];
+}

@@ -1,0 +1,107 @@
+/** testyard submit: a test file with its folder, or tasks as JSON; and, when asked, the wait for them. */
+import { readFile } from "node:fs/promises";
+import { type Command, Option } from "commander";
+import { parseJson, type TaskInput } from "../../protocol/index.ts";
+import { usage } from "../errors.ts";
+import { EXIT } from "../exit-codes.ts";
+import { environment, secondsToMs, wholeNumber, words } from "../flags.ts";
+import { print, printJson, say } from "../io.ts";
+import { fileTask } from "../run/file-task.ts";
+import { streamLogs } from "../run/stream-logs.ts";
+import { coordinatorFlag } from "../run/run.ts";
+import { clientOf, examples, type ClientFlags, type Finish, printsJson, reaches } from "./common.ts";
+
+interface Flags extends ClientFlags {
+  task?: string;
+  testFile?: string;
+  testArgs?: string[];
+  priority?: number;
+  timeout?: number;
+  root?: string;
+  env?: Record<string, string>;
+  project?: string;
+  wait?: true;
+  follow?: true;
+}
+
+export function registerSubmit(program: Command, finish: Finish): void {
+  const command = program
+    .command("submit")
+    .description("submit a test file, or tasks from a JSON file")
+    .addOption(new Option("--test-file <path>", "a test file; its workspace is shipped with it"))
+    .option("--test-args <words>", 'for the file\'s framework, such as "--verbose -k fast"', words)
+    .option("--root <dir>", "folder that is shipped with the file; default: this one", ".")
+    .option("--task <file>", "JSON of one task or a list of tasks; - for standard input")
+    .option("--priority <n>", "lower is more urgent", wholeNumber(0, 1000))
+    .option("--timeout <s>", "limit for each attempt (3600)", secondsToMs)
+    .option("--env <name[=value]>", "variable for the task; may be repeated", environment)
+    .option("--project <name>", "project that the tasks belong to")
+    .option("--wait", "until everything has ended, and exit as it ended")
+    .option("--follow", "wait, and print the logs meanwhile")
+    .action(async (flags: Flags) => finish(await submit(flags)));
+  examples(printsJson(reaches(command)), [
+    'testyard submit --test-file tests/test_a.py --test-args "--verbose -k fast" --priority 1',
+    "testyard submit --task task.json --wait",
+    'echo \'{"type":"command","config":{"command":["make"]}}\' | testyard submit --task - --follow',
+  ]);
+}
+
+async function submit(flags: Flags): Promise<number> {
+  const given = await givenTasks(flags);
+  const client = await clientOf(flags);
+  const tasks = (given ?? [await fileTask(client, flags)]).map((task) => withFlags(task, flags));
+  const answer = await client.submitTasks(tasks, {
+    ...(flags.project !== undefined && { project: flags.project }),
+  });
+  if (flags.wait !== true && flags.follow !== true) {
+    if (flags.json) printJson(answer);
+    else print(answer.task_ids.join("\n"));
+    say(`see how it goes: testyard task ${answer.task_ids[0] ?? ""}${coordinatorFlag(flags)}`);
+    return EXIT.passed;
+  }
+  const logs = flags.follow === true ? streamLogs(client, answer.task_ids) : null;
+  const { attach } = await import("../run/attach.ts");
+  try {
+    return await attach(answer.run_id, { ...flags, placementTimeout: null });
+  } finally {
+    await logs?.stop();
+  }
+}
+
+async function givenTasks(flags: Flags): Promise<TaskInput[] | null> {
+  if ((flags.task === undefined) === (flags.testFile === undefined)) {
+    throw usage("give either --test-file or --task", "testyard submit --help shows examples");
+  }
+  if (flags.task === undefined) return null;
+  const text = flags.task === "-" ? await standardInput() : await readTaskFile(flags.task);
+  const parsed = parseJson(text);
+  if (!parsed.ok) throw usage(`${flags.task}: ${parsed.error.message}`);
+  // What is wrong with a task is the coordinator's to say, with a pointer to the place.
+  const tasks = (Array.isArray(parsed.value) ? parsed.value : [parsed.value]) as TaskInput[];
+  if (tasks.length === 0) throw usage(`${flags.task} holds no task`);
+  return tasks;
+}
+
+async function readTaskFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw usage(`${path} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function standardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Flags win over what the file says. */
+function withFlags(task: TaskInput, { priority, timeout, env }: Flags): TaskInput {
+  return {
+    ...task,
+    ...(priority !== undefined && { priority }),
+    ...(timeout !== undefined && { timeout_seconds: timeout / 1000 }),
+    ...(env !== undefined && { env: { ...task.env, ...env } }),
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * Which coordinator is meant, and with which key.
+ *
+ * Address: --coordinator, TESTYARD_COORDINATOR, else this machine's port 8080. Key: TESTYARD_CLIENT_KEY, the
+ * data directory that was named, or the one that the coordinator on that port of this machine has written down
+ * for clients of its own user. Reading needs no key, so a missing one is reported only when it is missed.
+ */
+import { connect, findCoordinator, type Client } from "../client/index.ts";
+import { processStartTime, stateDir } from "../platform/index.ts";
+import { readClientKey } from "../security/index.ts";
+
+export const DEFAULT_URL = "http://127.0.0.1:8080";
+
+export interface Target {
+  coordinator?: string | undefined;
+  dataDir?: string | undefined;
+}
+
+export async function clientFor(target: Target, env: NodeJS.ProcessEnv = process.env): Promise<Client> {
+  const url = httpUrl(target.coordinator ?? env["TESTYARD_COORDINATOR"] ?? DEFAULT_URL);
+  const key = await findKey(url, target, env);
+  return connect({ url, ...(key !== null && { key }) });
+}
+
+/** Workers speak ws to the same port; people may type either. */
+export function httpUrl(text: string): string {
+  const first = text.split(",")[0]?.trim() ?? "";
+  return first.replace(/^ws/, "http").replace(/\/(ws\/?)?$/, "");
+}
+
+export async function findKey(
+  url: string,
+  target: Pick<Target, "dataDir">,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string | null> {
+  const given = env["TESTYARD_CLIENT_KEY"];
+  if (given !== undefined && given !== "") return given;
+  if (target.dataDir !== undefined) return readClientKey(target.dataDir);
+  const dataDir = await registeredDataDir(url);
+  return dataDir === null ? null : readClientKey(dataDir);
+}
+
+async function registeredDataDir(url: string): Promise<string | null> {
+  const { hostname, port } = new URL(url);
+  if (!["127.0.0.1", "localhost", "[::1]"].includes(hostname)) return null;
+  const known = await findCoordinator(stateDir(), { port: Number(port), startTimeOf: processStartTime });
+  return known?.data_dir ?? null;
+}

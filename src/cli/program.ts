@@ -1,0 +1,55 @@
+/** The command tree: one file each, gathered here, with the manners that all share. */
+import { Command, CommanderError } from "commander";
+import { registerBench } from "./commands/bench.ts";
+import { registerCancel } from "./commands/cancel.ts";
+import { registerCoordinator } from "./commands/coordinator.ts";
+import { registerLogs } from "./commands/logs.ts";
+import { registerRun } from "./commands/run.ts";
+import { registerSubmit } from "./commands/submit.ts";
+import { registerTask } from "./commands/task.ts";
+import { registerTasks } from "./commands/tasks.ts";
+import { registerUp } from "./commands/up.ts";
+import { registerVerify } from "./commands/verify.ts";
+import { registerWorker } from "./commands/worker.ts";
+import { registerWorkers } from "./commands/workers.ts";
+import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
+import { say } from "./io.ts";
+import { version } from "./version.ts";
+
+const REGISTER = [
+  registerRun,
+  registerUp,
+  registerCoordinator,
+  registerWorker,
+  registerSubmit,
+  registerTasks,
+  registerTask,
+  registerLogs,
+  registerCancel,
+  registerWorkers,
+  registerVerify,
+  registerBench,
+];
+
+/** @param finish called with the exit code that the command asks for */
+export function createProgram(finish: (code: number) => void): Command {
+  const program = new Command("testyard")
+    .description("Runs tests and benchmarks on many machines, without losing or double counting a result.")
+    .version(version(), "-V, --version")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "show help for a command")
+    .showSuggestionAfterError(true)
+    .configureHelp({ showGlobalOptions: false })
+    .configureOutput({ outputError: (text, write) => write(text) })
+    .exitOverride();
+  for (const register of REGISTER) register(program, finish);
+  program.addHelpText("after", `\n${EXIT_CODES_HELP}\n\nStart with:  testyard run`);
+  return program;
+}
+
+/** What the parser itself refused is usage; help and version are no errors. */
+export function exitOfParser(error: CommanderError): number {
+  if (error.exitCode === 0) return EXIT.passed;
+  if (error.code !== "commander.help") say("run testyard help, or the command with --help");
+  return EXIT.usage;
+}
