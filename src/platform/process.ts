@@ -65,7 +65,7 @@ export class SpawnFailed extends Error {
   }
 }
 
-/** A folder in PATH that may not be entered makes the system say "permission denied" of any missing program. */
+/** With a folder in PATH that may not be entered, the system says "permission denied" of what is missing. */
 function isNowhere({ argv: [program = ""], env }: ProcessSpec): boolean {
   const folders = (env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
   return !program.includes("/") && !folders.some((folder) => existsSync(join(folder, program)));
