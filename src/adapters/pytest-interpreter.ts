@@ -133,7 +133,8 @@ async function minorVersion(folder: string, config: Map<string, string>): Promis
 
 /** Prints its version and itself: a version manager's `python3` is a script, which no environment can use. */
 const ASK_BASE =
-  "import sys; print('%d.%d' % sys.version_info[:2]); print(getattr(sys, '_base_executable', sys.executable))";
+  "import sys; print('%d.%d' % sys.version_info[:2]); " +
+  "print(getattr(sys, '_base_executable', sys.executable))";
 
 async function baseInterpreter(home: string | undefined, wanted: Wanted): Promise<string | null> {
   const names = [`python${wanted.minor}`, "python3", "python"];

@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { outcomes, realRun } from "./real-run.testing.ts";
 import { tapAdapter } from "./tap.ts";
 import { parseTap } from "./tap-parser.ts";
@@ -164,7 +165,11 @@ test("no input makes the parser throw", () => {
 });
 
 describe("the adapter", () => {
-  const root = tmpdir();
+  let root = "";
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), "testyard-tap-"));
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
 
   test("reads what the command printed", async () => {
     const args = ["printf", "1..2\\nok 1 - a\\nnot ok 2 - b\\n"];
