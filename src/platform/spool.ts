@@ -1,26 +1,22 @@
 /**
- * A few small records that survive the process, each a file: results that nobody has acknowledged yet.
+ * A few small records that survive the process: results that nobody has acknowledged yet.
  *
- * `put` resolves when the record would survive a power cut. One fsync per record would hold a worker that
- * ends thousands of small tasks a second to a few hundred, so all puts that arrive while a flush is under way
- * go together: their texts into one batch file, one fsync, one rename, one fsync of the folder. A batch file
- * goes when the last record in it has been removed or replaced. A removal is not flushed at all: a record
- * that comes back after a crash is sent again and acknowledged again.
+ * Records are lines appended to a segment file; everything that is put while a write is under way shares the
+ * next one. `put` resolves when the system has the bytes, so they survive the death of this process, not a
+ * power cut: after that the attempt is lost and runs again, and an fsync here would cost every result two
+ * flushes on its way. A removal is not written down; a segment goes, or is emptied, with its last record. What
+ * a crash brings back beyond that is sent again, and acknowledged again.
  */
-import { mkdir, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, unlink, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { Spool } from "../ports/index.ts";
 
-interface Batch {
+interface Segment {
   path: string;
+  /** Open while records are still appended to it. */
+  file: FileHandle | null;
+  bytes: number;
   keys: Set<string>;
-}
-
-interface Waiting {
-  key: string;
-  text: string;
-  resolve: () => void;
-  reject: (cause: unknown) => void;
 }
 
 interface SpoolRecord {
@@ -28,7 +24,13 @@ interface SpoolRecord {
   text: string;
 }
 
-const BATCH_NAME = /^batch-(\d{12})\.jsonl$/;
+interface Waiting extends SpoolRecord {
+  resolve: () => void;
+  reject: (cause: unknown) => void;
+}
+
+const SEGMENT_NAME = /^segment-(\d{12})\.jsonl$/;
+const SEGMENT_BYTES = 256 * 1024;
 
 /** @param dir belongs to the spool alone, and to one process at a time; made when it is not there */
 export function createFileSpool(dir: string): Spool {
@@ -38,13 +40,14 @@ export function createFileSpool(dir: string): Spool {
 class FileSpool implements Spool {
   readonly #dir: string;
   readonly #opened: Promise<void>;
-  /** The batch that holds the latest text of each key. */
-  readonly #holders = new Map<string, Batch>();
+  /** The segment that holds the latest text of each key. */
+  readonly #holders = new Map<string, Segment>();
   readonly #texts = new Map<string, string>();
+  #current: Segment | null = null;
   #waiting: Waiting[] = [];
-  /** The latest put of each key that is not on disk yet. */
-  readonly #underway = new Map<string, Promise<void>>();
-  #isFlushing = false;
+  /** Segments whose last record has been removed. */
+  #empty: Segment[] = [];
+  #isWorking = false;
   #next = 1;
 
   constructor(dir: string) {
@@ -54,93 +57,113 @@ class FileSpool implements Spool {
   }
 
   put(key: string, text: string): Promise<void> {
-    const done = new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#waiting.push({ key, text, resolve, reject });
-      if (!this.#isFlushing) void this.#flushAll();
+      void this.#work();
     });
-    this.#underway.set(key, done);
-    const forget = () => {
-      if (this.#underway.get(key) === done) this.#underway.delete(key);
-    };
-    done.then(forget, forget);
-    return done;
   }
 
   async remove(key: string): Promise<void> {
     await this.#opened;
-    // A put of the same key that is under way comes first, as the caller said it.
-    await this.#underway.get(key)?.catch(() => {});
-    await this.#release(key);
+    // Not yet written, it need not be.
+    for (const each of this.#waiting.filter((waiting) => waiting.key === key)) each.resolve();
+    this.#waiting = this.#waiting.filter((waiting) => waiting.key !== key);
+    this.#release(key);
+    void this.#work();
   }
 
   async all(): Promise<SpoolRecord[]> {
     await this.#opened;
-    await Promise.allSettled(this.#underway.values());
     return [...this.#texts].map(([key, text]) => ({ key, text }));
   }
 
   async #load(): Promise<void> {
     await mkdir(this.#dir, { recursive: true });
     for (const name of (await readdir(this.#dir)).sort()) {
-      const path = join(this.#dir, name);
-      const number = BATCH_NAME.exec(name)?.[1];
-      if (number === undefined) {
-        if (name.endsWith(".tmp")) await unlink(path);
-        continue;
-      }
+      const number = SEGMENT_NAME.exec(name)?.[1];
+      if (number === undefined) continue;
       this.#next = Math.max(this.#next, Number(number) + 1);
-      await this.#adopt({ path, keys: new Set() }, parseBatch(await readFile(path, "utf8")));
+      const path = join(this.#dir, name);
+      const segment: Segment = { path, file: null, bytes: 0, keys: new Set() };
+      this.#hold(segment, parseLines(await readFile(path, "utf8")));
+      if (segment.keys.size === 0) await unlink(path);
     }
   }
 
-  async #flushAll(): Promise<void> {
-    this.#isFlushing = true;
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      try {
-        await this.#opened;
-        await this.#write(batch);
-        for (const each of batch) each.resolve();
-      } catch (cause) {
-        for (const each of batch) each.reject(cause);
+  /** One at a time: writes what waits, then empties what is done with, until there is nothing to do. */
+  async #work(): Promise<void> {
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    while (this.#waiting.length > 0 || this.#empty.length > 0) {
+      await this.#writeWaiting();
+      // A segment that cannot be emptied costs space and a repeated result, nothing else.
+      for (const segment of this.#empty.splice(0)) await this.#discard(segment).catch(() => {});
+    }
+    this.#isWorking = false;
+  }
+
+  async #writeWaiting(): Promise<void> {
+    const records = this.#waiting.splice(0);
+    if (records.length === 0) return;
+    try {
+      await this.#opened;
+      const text = records.map(({ key, text }) => `${JSON.stringify({ key, text })}\n`).join("");
+      const segment = await this.#segmentFor(text.length);
+      segment.bytes += text.length;
+      // Held first: a segment with keys is not emptied under the write.
+      this.#hold(segment, records);
+      await segment.file?.appendFile(text);
+      for (const each of records) each.resolve();
+    } catch (cause) {
+      for (const each of records) {
+        this.#release(each.key);
+        each.reject(cause);
       }
     }
-    this.#isFlushing = false;
   }
 
-  async #write(records: readonly SpoolRecord[]): Promise<void> {
-    const path = join(this.#dir, `batch-${String(this.#next++).padStart(12, "0")}.jsonl`);
-    const lines = records.map(({ key, text }) => `${JSON.stringify({ key, text })}\n`);
-    await writeDurably(`${path}.tmp`, lines.join(""));
-    await rename(`${path}.tmp`, path);
-    await syncFolder(this.#dir);
-    await this.#adopt({ path, keys: new Set() }, records);
+  async #segmentFor(size: number): Promise<Segment> {
+    const former = this.#current;
+    if (former !== null && former.bytes + size <= SEGMENT_BYTES) return former;
+    if (former !== null) {
+      this.#current = null;
+      await former.file?.close();
+      former.file = null;
+      if (former.keys.size === 0) this.#empty.push(former);
+    }
+    const path = join(this.#dir, `segment-${String(this.#next++).padStart(12, "0")}.jsonl`);
+    this.#current = { path, file: await open(path, "a", 0o600), bytes: 0, keys: new Set() };
+    return this.#current;
   }
 
-  async #adopt(batch: Batch, records: readonly SpoolRecord[]): Promise<void> {
-    const replaced = records.filter(({ key }) => this.#holders.has(key)).map(({ key }) => key);
-    for (const key of new Set(replaced)) await this.#release(key);
+  async #discard(segment: Segment): Promise<void> {
+    if (segment.keys.size > 0) return;
+    if (segment.file === null) return unlink(segment.path);
+    await segment.file.truncate(0);
+    segment.bytes = 0;
+  }
+
+  #hold(segment: Segment, records: readonly SpoolRecord[]): void {
     for (const { key, text } of records) {
-      batch.keys.add(key);
-      this.#holders.set(key, batch);
+      this.#release(key);
+      segment.keys.add(key);
+      this.#holders.set(key, segment);
       this.#texts.set(key, text);
     }
-    if (batch.keys.size === 0) await unlink(batch.path);
   }
 
-  async #release(key: string): Promise<void> {
-    const batch = this.#holders.get(key);
-    if (batch === undefined) return;
+  #release(key: string): void {
+    const segment = this.#holders.get(key);
+    if (segment === undefined) return;
     this.#holders.delete(key);
     this.#texts.delete(key);
-    batch.keys.delete(key);
-    if (batch.keys.size === 0) await unlink(batch.path);
+    segment.keys.delete(key);
+    if (segment.keys.size === 0) this.#empty.push(segment);
   }
 }
 
-/** Renamed files are whole; a line that does not parse is damage to the disk, and costs that record alone. */
-function parseBatch(text: string): SpoolRecord[] {
+/** A line that does not parse is the torn end of a write, or damage: it costs that record alone. */
+function parseLines(text: string): SpoolRecord[] {
   return text.split("\n").flatMap((line) => {
     try {
       const value: unknown = JSON.parse(line);
@@ -154,25 +177,4 @@ function parseBatch(text: string): SpoolRecord[] {
 function isRecord(value: unknown): value is SpoolRecord {
   if (typeof value !== "object" || value === null) return false;
   return "key" in value && typeof value.key === "string" && "text" in value && typeof value.text === "string";
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** The rename itself is only on disk once the folder is. */
-async function syncFolder(dir: string): Promise<void> {
-  if (process.platform === "win32") return; // There a folder cannot be opened, and a rename is journalled.
-  const folder = await open(dir, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
