@@ -13,7 +13,12 @@ type Item = { sha256: string; bytes: Uint8Array };
 export function createBlobTransport(requests: Requests): BlobTransport {
   return {
     async missing(hashes) {
-      const request = { method: "POST", path: "/api/blobs/missing", json: { hashes }, isRepeatable: true } as const;
+      const request = {
+        method: "POST",
+        path: "/api/blobs/missing",
+        json: { hashes },
+        isRepeatable: true,
+      } as const;
       return (await requests.json<{ missing: string[] }>(request)).missing;
     },
     async putBatch(items) {

@@ -5,7 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FeedItem } from "../protocol/index.ts";
-import { ApiError, connect, findCoordinator, listCoordinators, registerCoordinator, Unreachable } from "./index.ts";
+import {
+  ApiError,
+  connect,
+  findCoordinator,
+  listCoordinators,
+  registerCoordinator,
+  Unreachable,
+} from "./index.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
@@ -17,13 +24,15 @@ let seen: { method: string; url: string; headers: IncomingMessage["headers"]; bo
 
 beforeEach(async () => {
   [answers, seen] = [[], []];
-  server = createServer(async (request, response) => {
+  server = createServer((request, response) => {
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body = Buffer.concat(chunks).toString();
-    seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body });
-    const answer = answers.length > 1 ? answers.shift() : answers[0];
-    answer?.(request, response, body);
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const body = Buffer.concat(chunks).toString();
+      seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body });
+      const answer = answers.length > 1 ? answers.shift() : answers[0];
+      answer?.(request, response, body);
+    });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
@@ -48,7 +57,13 @@ describe("a request", () => {
       .submitTask({ type: "test" })
       .catch((cause: unknown) => cause);
     expect(error).toBeInstanceOf(ApiError);
-    expect(error).toMatchObject({ code: "invalid_request", status: 400, detail: "/type: no", errors, details: { a: 1 } });
+    expect(error).toMatchObject({
+      code: "invalid_request",
+      status: 400,
+      detail: "/type: no",
+      errors,
+      details: { a: 1 },
+    });
     expect(seen).toHaveLength(1);
   });
 
@@ -60,7 +75,10 @@ describe("a request", () => {
   test("to where nobody listens ends as unreachable, naming the address", async () => {
     const client = connect({ url: "http://127.0.0.1:1", patienceMs: 0 });
     await expect(client.status()).rejects.toBeInstanceOf(Unreachable);
-    await expect(client.status()).rejects.toMatchObject({ code: "unreachable", message: /127\.0\.0\.1:1 \(ECONNREFUSED\)/ });
+    await expect(client.status()).rejects.toMatchObject({
+      code: "unreachable",
+      message: /127\.0\.0\.1:1 \(ECONNREFUSED\)/,
+    });
   });
 
   test("is sent again when the connection drops or the coordinator is away", async () => {
@@ -78,7 +96,9 @@ describe("a request", () => {
     answers = [hangUp];
     const client = connect({ url, key: "k" });
     await expect(client.cancelTask("a/b")).rejects.toBeInstanceOf(Unreachable);
-    expect(seen).toMatchObject([{ method: "DELETE", url: "/api/tasks/a%2Fb", headers: { authorization: "Bearer k" } }]);
+    expect(seen).toMatchObject([
+      { method: "DELETE", url: "/api/tasks/a%2Fb", headers: { authorization: "Bearer k" } },
+    ]);
   });
 
   test("that submits is sent again under the same key", async () => {
@@ -181,7 +201,8 @@ test("a followed log goes on with the byte and the attempt at which its connecti
     };
   answers = [bytes("hello ", { cut: true }), bytes("world", { cut: false })];
   let text = "";
-  for await (const chunk of connect({ url }).log("t", { follow: true })) text += Buffer.from(chunk).toString();
+  for await (const chunk of connect({ url }).log("t", { follow: true }))
+    text += Buffer.from(chunk).toString();
   expect(text).toBe("hello world");
   expect(seen[1]?.url).toBe("/api/tasks/t/logs?attempt=2&from=6&follow=true");
 });

@@ -4,7 +4,14 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Explanation, FeedItem, Page, ResultDocument, RunView } from "../protocol/index.ts";
-import type { StatusView, SubmitAnswer, TaskDetail, TaskInput, TaskView, WorkerView } from "../protocol/index.ts";
+import type {
+  StatusView,
+  SubmitAnswer,
+  TaskDetail,
+  TaskInput,
+  TaskView,
+  WorkerView,
+} from "../protocol/index.ts";
 import type { BlobTransport } from "../workspace/index.ts";
 import { createBlobTransport } from "./blob-transport.ts";
 import { readFeed, type FeedOptions } from "./feed.ts";
@@ -38,7 +45,10 @@ export interface Client {
   allTasks(query?: TaskQuery): AsyncIterable<TaskView>;
   task(taskId: string): Promise<TaskDetail>;
   explain(taskId: string): Promise<Explanation & { task_id: string; state: TaskView["state"] }>;
-  submitTask(task: TaskInput, options?: Omit<SubmitOptions, "run">): Promise<TaskView & { replayed: boolean }>;
+  submitTask(
+    task: TaskInput,
+    options?: Omit<SubmitOptions, "run">,
+  ): Promise<TaskView & { replayed: boolean }>;
   submitTasks(tasks: readonly TaskInput[], options?: SubmitOptions): Promise<SubmitAnswer>;
   cancelTask(taskId: string): Promise<TaskView>;
   releaseTask(taskId: string): Promise<TaskView>;
@@ -85,17 +95,27 @@ export function connect(options: ConnectOptions): Client {
 }
 
 function taskCalls(requests: Requests) {
-  const tasks = (query: TaskQuery = {}) => requests.json<Page<TaskView>>({ path: "/api/tasks", query: { ...query } });
+  const tasks = (query: TaskQuery = {}) =>
+    requests.json<Page<TaskView>>({ path: "/api/tasks", query: { ...query } });
   return {
     tasks,
     allTasks: (query: TaskQuery = {}) =>
-      everyItem((cursor) => tasks({ limit: TASKS_PER_PAGE, ...query, ...(cursor !== undefined && { cursor }) })),
+      everyItem((cursor) =>
+        tasks({ limit: TASKS_PER_PAGE, ...query, ...(cursor !== undefined && { cursor }) }),
+      ),
     task: (id: string) => requests.json<TaskDetail>({ path: taskPath(id) }),
     explain: (id: string) =>
-      requests.json<Explanation & { task_id: string; state: TaskView["state"] }>({ path: `${taskPath(id)}/explain` }),
+      requests.json<Explanation & { task_id: string; state: TaskView["state"] }>({
+        path: `${taskPath(id)}/explain`,
+      }),
     submitTask(task: TaskInput, { run_id, project, idempotencyKey }: Omit<SubmitOptions, "run"> = {}) {
       const query = { run_id, project };
-      return requests.json<TaskView & { replayed: boolean }>({ ...keyed(idempotencyKey), path: "/api/tasks", query, json: task });
+      return requests.json<TaskView & { replayed: boolean }>({
+        ...keyed(idempotencyKey),
+        path: "/api/tasks",
+        query,
+        json: task,
+      });
     },
     submitTasks(list: readonly TaskInput[], { idempotencyKey, ...where }: SubmitOptions = {}) {
       const json = { ...where, tasks: list };

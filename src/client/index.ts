@@ -3,6 +3,11 @@ export { connect, type Client, type RunInput, type SubmitOptions } from "./clien
 export { ApiError, Unreachable } from "./errors.ts";
 export type { FeedOptions } from "./feed.ts";
 export type { LogOptions } from "./log.ts";
-export { findCoordinator, listCoordinators, registerCoordinator, type RegisteredCoordinator } from "./registry.ts";
+export {
+  findCoordinator,
+  listCoordinators,
+  registerCoordinator,
+  type RegisteredCoordinator,
+} from "./registry.ts";
 export type { ConnectOptions } from "./requests.ts";
 export type { CaseView, DashboardView, DurationView, PageQuery, TaskQuery } from "./views.ts";

@@ -55,7 +55,10 @@ export async function findCoordinator(
 }
 
 /** All living ones, by port. */
-export async function listCoordinators(stateDir: string, startTimeOf: StartTimeOf): Promise<RegisteredCoordinator[]> {
+export async function listCoordinators(
+  stateDir: string,
+  startTimeOf: StartTimeOf,
+): Promise<RegisteredCoordinator[]> {
   const names = await readdir(folderOf(stateDir)).catch(() => []);
   const ports = names.flatMap((name) => /^(\d+)\.json$/.exec(name)?.[1] ?? []).map(Number);
   const found: RegisteredCoordinator[] = [];
@@ -79,6 +82,9 @@ function isEntry(value: unknown): value is RegisteredCoordinator {
   if (typeof value !== "object" || value === null) return false;
   const { url, data_dir, pid, pid_started } = value as Record<string, unknown>;
   return (
-    typeof url === "string" && typeof data_dir === "string" && Number.isInteger(pid) && typeof pid_started === "string"
+    typeof url === "string" &&
+    typeof data_dir === "string" &&
+    Number.isInteger(pid) &&
+    typeof pid_started === "string"
   );
 }

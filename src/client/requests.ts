@@ -113,7 +113,8 @@ export class Requests {
 
   #address({ path, query = {} }: ApiRequest): string {
     const given = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) given.set(name, String(value));
     return `${this.url}${path}${given.size > 0 ? `?${given.toString()}` : ""}`;
   }
 

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer, request as httpRequest } from "node:http";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect as connectSocket } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,13 @@ import {
   WS_MAX_PAYLOAD_BYTES,
 } from "../platform/index.ts";
 import { silentLogger, type Connection } from "../ports/index.ts";
-import { decodeChallenge, type RunView, type StatusView, type SubmitAnswer, type TaskDetail } from "../protocol/index.ts";
+import {
+  decodeChallenge,
+  type RunView,
+  type StatusView,
+  type SubmitAnswer,
+  type TaskDetail,
+} from "../protocol/index.ts";
 import { openLocalResults } from "../results/index.ts";
 import { createSession } from "../security/index.ts";
 import { openLmdbLog, verifyLog } from "../log/index.ts";
@@ -35,12 +41,20 @@ afterEach(async () => {
 
 function optionsFor(changes: Partial<ServerOptions> = {}): ServerOptions {
   return {
-    ...{ host: "127.0.0.1", port: 0, dataDir: join(dir, "data"), coordinatorId: "c1", version: "0.0.0" },
+    host: "127.0.0.1",
+    port: 0,
+    dataDir: join(dir, "data"),
+    coordinatorId: "c1",
+    version: "0.0.0",
     process: { host: hostname(), pid: process.pid, started: processStartTime(process.pid) ?? "" },
     startTimeOf: processStartTime,
-    ...{ clock: createClock(), random: createRandom(), logger: silentLogger },
-    ...{ wrapWebSocket, maxPayloadBytes: WS_MAX_PAYLOAD_BYTES },
-    openResults: ({ log, dbPath, clusterId, readBlob }) => openLocalResults({ log, dbPath, clusterId, readBlob }),
+    clock: createClock(),
+    random: createRandom(),
+    logger: silentLogger,
+    wrapWebSocket,
+    maxPayloadBytes: WS_MAX_PAYLOAD_BYTES,
+    openResults: ({ log, dbPath, clusterId, readBlob }) =>
+      openLocalResults({ log, dbPath, clusterId, readBlob }),
     ...changes,
   };
 }
@@ -68,7 +82,12 @@ describe("a start", () => {
   test("makes the data directory, its key, and a cluster that stands in the first record", async () => {
     const server = await start();
     const status = await call<StatusView>(server, "/api/status");
-    expect(status).toMatchObject({ cluster_id: server.clusterId, epoch: 1, role: "leader", coordinator_id: "c1" });
+    expect(status).toMatchObject({
+      cluster_id: server.clusterId,
+      epoch: 1,
+      role: "leader",
+      coordinator_id: "c1",
+    });
     expect(server.clusterId).toMatch(/^[0-9a-f]{32}$/);
     expect(statSync(join(dir, "data", "client-key")).mode & 0o777).toBe(0o600);
     expect(statSync(join(dir, "data")).mode & 0o777).toBe(0o700);
@@ -76,15 +95,21 @@ describe("a start", () => {
 
   test("after a stop finds everything that was acknowledged, in the same cluster", async () => {
     const first = await start();
-    const { task_ids, run_id } = await post<SubmitAnswer>(first, "/api/tasks/bulk", { tasks: [command, command] });
+    const { task_ids, run_id } = await post<SubmitAnswer>(first, "/api/tasks/bulk", {
+      tasks: [command, command],
+    });
     await first.close();
     expect(await first.ended).toBeNull();
     const second = await start();
     expect(await call<StatusView>(second, "/api/status")).toMatchObject({
-      ...{ cluster_id: first.clusterId, epoch: 2 },
+      cluster_id: first.clusterId,
+      epoch: 2,
       tasks: { queued: 2 },
     });
-    expect(await call<TaskDetail>(second, `/api/tasks/${task_ids[1]}`)).toMatchObject({ state: "queued", run_id });
+    expect(await call<TaskDetail>(second, `/api/tasks/${task_ids[1]}`)).toMatchObject({
+      state: "queued",
+      run_id,
+    });
     await second.close();
     const log = await openLmdbLog({ dir: join(dir, "data", "log"), readOnly: true });
     expect(await verifyLog(log)).toMatchObject({ ok: true, tasks: 2, lost: 0, duplicated: 0 });
@@ -101,11 +126,16 @@ describe("a start", () => {
     const other = createServer().listen(0, "127.0.0.1");
     await once(other, "listening");
     const { port } = other.address() as { port: number };
-    await expect(start({ port })).rejects.toMatchObject({ code: "port_taken", message: expect.stringContaining(String(port)) });
+    await expect(start({ port })).rejects.toMatchObject({
+      code: "port_taken",
+      message: expect.stringContaining(String(port)),
+    });
     other.close();
     await start({ port });
   });
+});
 
+describe("a start that must not be", () => {
   test("beside a living coordinator is refused as log_in_use, and disturbs nobody", async () => {
     const server = await start();
     await expect(start({ coordinatorId: "c2" })).rejects.toMatchObject({
@@ -126,23 +156,22 @@ describe("a start", () => {
 
   test("with a key that others can read is refused", async () => {
     await (await start()).close();
-    const { chmodSync } = await import("node:fs");
     chmodSync(join(dir, "data", "client-key"), 0o644);
     await expect(start()).rejects.toMatchObject({ code: "client_key_exposed" });
   });
+});
 
-  test("announces itself once it listens, and takes that back when it stops", async () => {
-    const calls: string[] = [];
-    const server = await start({
-      announce: async ({ url }) => {
-        calls.push(`at ${url}`);
-        return async () => void calls.push("gone");
-      },
-    });
-    expect(calls).toEqual([`at ${server.url}`]);
-    await server.close();
-    expect(calls).toEqual([`at ${server.url}`, "gone"]);
+test("a server announces itself once it listens, and takes that back when it stops", async () => {
+  const calls: string[] = [];
+  const server = await start({
+    announce: async ({ url }) => {
+      calls.push(`at ${url}`);
+      return async () => void calls.push("gone");
+    },
   });
+  expect(calls).toEqual([`at ${server.url}`]);
+  await server.close();
+  expect(calls).toEqual([`at ${server.url}`, "gone"]);
 });
 
 describe("a stop", () => {
@@ -152,7 +181,9 @@ describe("a stop", () => {
     const { task_ids } = await post<SubmitAnswer>(server, "/api/tasks/bulk", { run_id, tasks: [command] });
     const feed = await fetch(`${server.url}/api/runs/${run_id}/feed`);
     const log = await fetch(`${server.url}/api/tasks/${task_ids[0]}/logs?follow=true`);
-    const last = post<SubmitAnswer>(server, "/api/tasks/bulk", { run_id, tasks: [command] }).catch(() => null);
+    const last = post<SubmitAnswer>(server, "/api/tasks/bulk", { run_id, tasks: [command] }).catch(
+      () => null,
+    );
     await server.close();
     expect(await feed.text()).toMatch(/^(\{"kind":"ping","position":\d+\}\n)+$/);
     expect(await log.text()).toBe("");
@@ -161,7 +192,7 @@ describe("a stop", () => {
     const total = (await call<RunView>(next, `/api/runs/${run_id}`)).total;
     // Acknowledged is durable; what was cut off may be there or not.
     if (answer !== null && "task_ids" in answer) expect(total).toBe(2);
-    await expect(fetch(`${server.url}/api/status`)).rejects.toThrow();
+    await expect(fetch(`${server.url}/api/status`)).rejects.toThrow("fetch failed");
   });
 
   test("by itself, when the log has failed, says why", async () => {
@@ -173,7 +204,8 @@ describe("a stop", () => {
       },
     });
     if (failing === null) throw new Error("no log");
-    failing.append = () => Promise.reject(Object.assign(new Error("the disk is full"), { code: "disk_full" }));
+    failing.append = () =>
+      Promise.reject(Object.assign(new Error("the disk is full"), { code: "disk_full" }));
     const refused = await post<{ code: string; status: number }>(server, "/api/tasks", command);
     expect(refused).toMatchObject({ status: 507, code: "disk_full" });
     expect(await server.ended).toMatchObject({ code: "disk_full" });
@@ -209,25 +241,50 @@ describe("WebSockets", () => {
     const { task_ids } = await post<SubmitAnswer>(server, "/api/tasks/bulk", { tasks: [command] });
     const worker = await dial(`${server.url}/ws`);
     const workerNonce = "ab".repeat(32);
-    worker.connection.send(JSON.stringify({ type: "open", protocol: { min: 1, max: 1 }, nonce: workerNonce }));
+    worker.connection.send(
+      JSON.stringify({ type: "open", protocol: { min: 1, max: 1 }, nonce: workerNonce }),
+    );
     const challenge = decodeChallenge(await worker.next());
     const secret = new Uint8Array(Buffer.from(keyOf(), "hex"));
     const coordinatorNonce = challenge?.nonce ?? "";
-    const signed = createSession("worker", { secret, clusterId: server.clusterId, workerNonce, coordinatorNonce });
-    const tell = (type: string, body: object) => worker.connection.send(signed.seal({ type, body, epoch: 1 }));
+    const signed = createSession("worker", {
+      secret,
+      clusterId: server.clusterId,
+      workerNonce,
+      coordinatorNonce,
+    });
+    const tell = (type: string, body: object) =>
+      worker.connection.send(signed.seal({ type, body, epoch: 1 }));
     const hear = async () => {
       const opened = signed.open(await worker.next());
       return opened.ok ? opened.envelope : null;
     };
     tell("hello", {
-      ...{ worker_id: "w1", incarnation: "w1/1", slots: 1, labels: {}, capabilities: CAPABILITIES },
-      ...{ inventory: [], highest_epoch: 0, clock_ms: 0 },
+      worker_id: "w1",
+      incarnation: "w1/1",
+      slots: 1,
+      labels: {},
+      capabilities: CAPABILITIES,
+      inventory: [],
+      highest_epoch: 0,
+      clock_ms: 0,
     });
     expect(await hear()).toMatchObject({ type: "welcome" });
-    expect(await hear()).toMatchObject({ type: "assign", body: { tasks: [{ task_id: task_ids[0], attempt: 1 }] } });
+    expect(await hear()).toMatchObject({
+      type: "assign",
+      body: { tasks: [{ task_id: task_ids[0], attempt: 1 }] },
+    });
     const result = {
-      ...{ outcome: "passed", exit_code: 0, signal: null, started_at: 1, duration_ms: 1, usage: null },
-      ...{ counts: null, document: null, log_bytes: 0, error: null },
+      outcome: "passed",
+      exit_code: 0,
+      signal: null,
+      started_at: 1,
+      duration_ms: 1,
+      usage: null,
+      counts: null,
+      document: null,
+      log_bytes: 0,
+      error: null,
     };
     tell("results", { results: [{ task_id: task_ids[0], attempt: 1, result }] });
     expect(await hear()).toMatchObject({ type: "result_ack", body: { attempts: [{ verdict: "accepted" }] } });
@@ -236,14 +293,19 @@ describe("WebSockets", () => {
     await server.close();
     expect(await worker.closed).toBe(1001);
   });
+});
 
+describe("WebSockets of pages", () => {
   test("show a dashboard the whole picture first and then what changes", async () => {
     const server = await start();
     const page = await dial(`${server.url}/ws/dashboard`);
     expect(JSON.parse(await page.next())).toMatchObject({ kind: "hello", tasks: [], status: { epoch: 1 } });
     const { task_ids } = await post<SubmitAnswer>(server, "/api/tasks/bulk", { tasks: [command] });
     for (;;) {
-      const delta = JSON.parse(await page.next()) as { kind: string; tasks: { task_id: string; state: string }[] };
+      const delta = JSON.parse(await page.next()) as {
+        kind: string;
+        tasks: { task_id: string; state: string }[];
+      };
       expect(delta.kind).toBe("delta");
       if (delta.tasks.length === 0) continue;
       expect(delta.tasks).toMatchObject([{ task_id: task_ids[0], state: "queued" }]);
@@ -260,7 +322,7 @@ describe("WebSockets", () => {
   ])("%s are refused with a problem document", async (_what, path, headers, status) => {
     const server = await start();
     const socket = new WebSocket(`${server.url.replace("http", "ws")}${path}`, { headers });
-    const [, response] = (await once(socket, "unexpected-response")) as [unknown, import("node:http").IncomingMessage];
+    const [, response] = (await once(socket, "unexpected-response")) as [unknown, IncomingMessage];
     expect(response.statusCode).toBe(status);
     expect(response.headers["content-type"]).toBe("application/problem+json");
     response.destroy();
@@ -281,7 +343,9 @@ describe("on the wire", () => {
 
   test("what is no HTTP, and headers above the limit, are answered with problem documents", async () => {
     const server = await start();
-    expect(await raw(server, "nonsense\r\n\r\n")).toMatch(/^HTTP\/1.1 400 .*application\/problem\+json.*invalid_request/s);
+    expect(await raw(server, "nonsense\r\n\r\n")).toMatch(
+      /^HTTP\/1.1 400 .*application\/problem\+json.*invalid_request/s,
+    );
     const long = `GET /api/status HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`;
     expect(await raw(server, long)).toMatch(/^HTTP\/1.1 431 .*headers_too_large/s);
     expect(await call<StatusView>(server, "/api/status")).toMatchObject({ epoch: 1 });
@@ -295,10 +359,35 @@ describe("on the wire", () => {
     const answered = once(sending, "response");
     const piece = Buffer.alloc(64 * 1024, " ");
     for (let i = 0; i < 20; i++) sending.write(piece);
-    const [response] = (await answered) as [import("node:http").IncomingMessage];
+    const [response] = (await answered) as [IncomingMessage];
     expect(response.statusCode).toBe(413);
     expect(response.headers.connection).toBe("close");
     response.destroy();
     sending.destroy();
   });
+
+  test("a body that does not arrive is given up, and says after how long", async () => {
+    const real = createClock();
+    let giveUp: () => void = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      clock.after = (delayMs, call) => {
+        if (delayMs !== 30_000) return real.after(delayMs, call);
+        giveUp = call;
+        resolve();
+        return { cancel: () => {} };
+      };
+    });
+    const server = await start({ clock });
+    const headers = [
+      `Host: 127.0.0.1:${server.port}`,
+      `Authorization: Bearer ${keyOf()}`,
+      "Content-Type: application/json",
+      "Content-Length: 100",
+    ].join("\r\n");
+    const answer = raw(server, `POST /api/tasks HTTP/1.1\r\n${headers}\r\n\r\n{"type":`);
+    await waiting;
+    giveUp();
+    expect(await answer).toMatch(/^HTTP\/1.1 400 .*did not arrive within 30 s/s);
+  });
+  const clock = { ...createClock() };
 });

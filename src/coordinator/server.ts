@@ -3,8 +3,9 @@
  * everybody finds it. Started step by step, and each step leaves behind what undoes it, so that a start which
  * fails half-way and a stop take the same way back.
  */
+import type { FastifyInstance } from "fastify";
 import type { WebSocket } from "ws";
-import { openBlobStore, type BlobStore } from "../blobs/index.ts";
+import { openBlobStore } from "../blobs/index.ts";
 import {
   claimDirectory,
   decodeRecord,
@@ -12,22 +13,17 @@ import {
   openLmdbLog,
   refuseLivingLeader,
   type EventLog,
-  type Snapshot,
 } from "../log/index.ts";
 import type { Clock, Connection, Logger, Random } from "../ports/index.ts";
 import { startResults, type ReadBlob, type Results } from "../results/index.ts";
 import { ensureClientKey } from "../security/index.ts";
-import { hash } from "node:crypto";
-import type { FastifyInstance } from "fastify";
-import { Coordinator } from "./coordinator.ts";
-import { firstClusterId, layOut, type DataDir } from "./data-dir.ts";
-import { FeedHub } from "./feed.ts";
-import { createApp, DashboardFeed, isLoopback, routeSockets, type HttpContext } from "./http/index.ts";
-import type { Committed } from "./loop.ts";
-import { DEFAULT_SETTINGS, type CoordinatorSettings } from "./settings.ts";
-import { Snapshots } from "./snapshots.ts";
-import { listenError, startError, StartError } from "./start-error.ts";
-import { TaskSignals } from "./task-signals.ts";
+import { assemble, type Opened } from "./assembly.ts";
+import { firstClusterId, layOut } from "./data-dir.ts";
+import { Ending } from "./ending.ts";
+import { createApp, isLoopback, routeSockets } from "./http/index.ts";
+import { closeHttp, listen, urlOf } from "./listen.ts";
+import type { CoordinatorSettings } from "./settings.ts";
+import { startError, StartError } from "./start-error.ts";
 import { Unwind } from "./unwind.ts";
 
 export interface ResultsSetup {
@@ -79,7 +75,6 @@ export interface RunningServer {
 }
 
 const RESULTS_PATIENCE_MS = 5_000;
-const HTTP_PATIENCE_MS = 2_000;
 
 /** @throws StartError, and then nothing is left running or claimed */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -123,16 +118,6 @@ function refuseBeyondLoopback(host: string): void {
   throw new StartError("beyond_loopback", message, { hint });
 }
 
-interface Opened {
-  dirs: DataDir;
-  clientKey: string;
-  log: EventLog;
-  loaded: Snapshot;
-  blobs: BlobStore;
-  clusterId: string;
-  results: Results;
-}
-
 async function openResults(
   options: ServerOptions,
   { dirs, log, blobs, clusterId }: Pick<Opened, "dirs" | "log" | "blobs" | "clusterId">,
@@ -145,54 +130,22 @@ async function openResults(
 }
 
 async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Promise<RunningServer> {
-  const { clock, logger } = options;
-  const { dirs, log, results, clusterId } = opened;
   const closing = new AbortController();
   const ending = new Ending(unwind, closing);
-  const onCommitted: ((committed: Committed) => void)[] = [({ position }) => results.poke(position)];
-  const coordinator = createCoordinator(options, opened, {
-    onCommitted: (committed) => {
-      for (const call of onCommitted) call(committed);
-    },
-    onEnded: (error) => void ending.end(error),
-  });
+  const address = { port: options.port };
+  const onEnded = (error: Error): void => void ending.end(error);
+  const logSince = (await oldestTime(opened.log)) ?? options.clock.now();
+  const surroundings = { address, closing: closing.signal, onEnded, logSince };
+  const { coordinator, context, dashboard, snapshots } = assemble(options, opened, surroundings);
   const { loop } = coordinator;
-  const feed = new FeedHub({
-    log,
-    clock,
-    state: () => loop.state,
-    committedPosition: () => loop.committedPosition,
-  });
-  const signals = new TaskSignals();
-  let port = options.port;
-  const context: HttpContext = {
-    ...{ coordinator, feed, signals, log, results, clock, logger, clusterId },
-    ...{ blobs: opened.blobs, random: options.random, clientKey: opened.clientKey, dataDir: dirs.path },
-    ...{ coordinatorId: options.coordinatorId, version: options.version, startedAt: clock.monotonic() },
-    logSince: (await oldestTime(log)) ?? clock.now(),
-    port: () => port,
-    closing: closing.signal,
-    fatal: (error) => void ending.end(error),
-  };
-  const snapshots = new Snapshots({
-    ...{ logDir: dirs.logDir, snapshotDir: dirs.snapshotDir, clock, logger },
-    ...(options.snapshotEntry !== undefined && { entry: options.snapshotEntry }),
-  });
   unwind.add("the snapshot process", () => snapshots.end());
-  const dashboard = new DashboardFeed(context);
-  onCommitted.push(
-    (committed) => feed.committed(committed),
-    ({ events }) => signals.committed(events),
-    ({ events }) => dashboard.committed(events),
-    ({ events }) => snapshots.committed(events.length),
-  );
-  unwind.add("the last results", () => catchUp(results, { position: loop.committedPosition, clock }));
+  unwind.add("the last results", () => catchUp(opened.results, loop.committedPosition, options.clock));
   unwind.add("the coordinator", async () => coordinator.stop());
   await coordinator.start();
   const app = createApp(context);
   options.pages?.(app);
   routeSockets(app.server, {
-    port: () => port,
+    port: context.port,
     maxPayloadBytes: options.maxPayloadBytes,
     wrap: options.wrapWebSocket,
     accept: {
@@ -206,63 +159,14 @@ async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Pro
     await loop.committed().catch(() => {});
     coordinator.stop();
     dashboard.close();
-    await closeHttp(app, clock);
+    await closeHttp(app, options.clock);
   });
-  port = await listen(app, options);
+  address.port = await listen(app, options);
+  const { port } = address;
   const url = urlOf(options.host, port);
   const withdraw = await options.announce?.({ url, port });
   if (withdraw !== undefined) unwind.add("the announcement", withdraw);
-  logger.info(`coordinator ${options.coordinatorId} leads`, {
-    url,
-    data_dir: dirs.path,
-    epoch: loop.state.epoch,
-  });
-  return { url, port, clusterId, close: () => ending.end(null), ended: ending.ended };
-}
-
-function createCoordinator(
-  options: ServerOptions,
-  { log, loaded, clusterId, clientKey, results }: Opened,
-  calls: { onCommitted: (committed: Committed) => void; onEnded: (error: Error) => void },
-): Coordinator {
-  const { coordinatorId: coordinator_id, clock, random, logger } = options;
-  const { host, pid, started: pid_started } = options.process;
-  const incarnation = hex(random.bytes(8));
-  return new Coordinator({
-    ...{ state: loaded.state, tip: loaded.tip, log, clusterId, clock, random, logger },
-    identity: { coordinator_id, incarnation, host, pid, pid_started },
-    secret: new Uint8Array(Buffer.from(clientKey, "hex")),
-    settings: { ...DEFAULT_SETTINGS, ...options.settings },
-    hash: (text) => hash("sha256", text, "hex"),
-    projectedPosition: () => results.status().watermark,
-    ...calls,
-  });
-}
-
-/** Ends once, whoever asks first. */
-class Ending {
-  readonly ended: Promise<Error | null>;
-  readonly #unwind: Unwind;
-  readonly #closing: AbortController;
-  #resolve: (cause: Error | null) => void = () => {};
-  #running: Promise<void> | null = null;
-
-  constructor(unwind: Unwind, closing: AbortController) {
-    this.#unwind = unwind;
-    this.#closing = closing;
-    this.ended = new Promise((resolve) => (this.#resolve = resolve));
-  }
-
-  end(cause: unknown): Promise<void> {
-    this.#running ??= this.#end(cause);
-    return this.#running;
-  }
-
-  async #end(cause: unknown): Promise<void> {
-    this.#closing.abort();
-    await this.#unwind.all();
-    this.#resolve(cause === null ? null : cause instanceof Error ? cause : new Error(String(cause)));
-  }
+  return { url, port, clusterId: opened.clusterId, close: () => ending.end(null), ended: ending.ended };
 }
 
 async function oldestTime(log: EventLog): Promise<number | null> {
@@ -270,32 +174,8 @@ async function oldestTime(log: EventLog): Promise<number | null> {
   return null;
 }
 
-async function listen(app: FastifyInstance, { host, port }: ServerOptions): Promise<number> {
-  try {
-    await app.listen({ host: host === "localhost" ? "127.0.0.1" : host.replace(/^\[|\]$/g, ""), port });
-  } catch (error) {
-    throw listenError(error, { host, port });
-  }
-  const address = app.server.address();
-  return typeof address === "object" && address !== null ? address.port : port;
-}
-
-function urlOf(host: string, port: number): string {
-  return `http://${host === "::1" ? "[::1]" : host}:${port}`;
-}
-
-/** Answers under way may finish; a connection that does not end by itself is cut. */
-async function closeHttp(app: FastifyInstance, clock: Clock): Promise<void> {
-  const cut = clock.after(HTTP_PATIENCE_MS, () => app.server.closeAllConnections());
-  await app.close();
-  cut.cancel();
-}
-
 /** So that the file shows everything to whoever opens it next; what is missing would be added at the next start. */
-async function catchUp(
-  results: Results,
-  { position, clock }: { position: number; clock: Clock },
-): Promise<void> {
+async function catchUp(results: Results, position: number, clock: Clock): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = clock.after(RESULTS_PATIENCE_MS, resolve);
     const done = () => {

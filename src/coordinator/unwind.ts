@@ -4,6 +4,7 @@ import type { Logger } from "../ports/index.ts";
 export class Unwind {
   readonly #steps: { name: string; undo: () => Promise<void> }[] = [];
   readonly #logger: Logger;
+  #running: Promise<void> | null = null;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -13,7 +14,13 @@ export class Unwind {
     this.#steps.push({ name, undo });
   }
 
-  async all(): Promise<void> {
+  /** Once, also when a start that fails and a loop that ends ask at the same time. */
+  all(): Promise<void> {
+    this.#running ??= this.#all();
+    return this.#running;
+  }
+
+  async #all(): Promise<void> {
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
       try {
         await step.undo();

@@ -60,7 +60,10 @@ export function whileListening({ closing }: HttpContext, reply: FastifyReply): A
 }
 
 /** A stream that may have nothing to say for long: its headers are sent when somebody starts to read. */
-export function sendOpenStream(reply: FastifyReply, pieces: AsyncIterable<Uint8Array | string>): FastifyReply {
+export function sendOpenStream(
+  reply: FastifyReply,
+  pieces: AsyncIterable<Uint8Array | string>,
+): FastifyReply {
   const started = async function* () {
     reply.raw.flushHeaders();
     yield* pieces;

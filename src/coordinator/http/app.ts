@@ -44,7 +44,16 @@ export function createApp(context: HttpContext): FastifyInstance {
   const refuseOtherMethods = watchMethods(app);
   installGuard(app, context);
   installBodies(app, context);
-  const groups = [statusRoutes, workerRoutes, taskRoutes, submitRoutes, runRoutes, feedRoutes, blobRoutes, logRoutes];
+  const groups = [
+    statusRoutes,
+    workerRoutes,
+    taskRoutes,
+    submitRoutes,
+    runRoutes,
+    feedRoutes,
+    blobRoutes,
+    logRoutes,
+  ];
   for (const register of groups) register(app, context);
   refuseOtherMethods();
   return app;
@@ -61,7 +70,7 @@ function watchMethods(app: FastifyInstance): () => void {
     taken.set(url, methods);
   });
   return () => {
-    for (const [url, methods] of [...taken]) {
+    for (const [url, methods] of Array.from(taken)) {
       const others = METHODS.filter((method) => !methods.has(method));
       const allow = [...methods].join(", ");
       app.route({

@@ -1,7 +1,12 @@
 /** The bulk plane: blobs by their hash, singly or many in one body. */
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
-import { BLOB_FRAMES_TYPE, BlobFrameReader, encodeBlobFrame, MAX_BLOB_BATCH_BYTES } from "../../protocol/index.ts";
+import {
+  BLOB_FRAMES_TYPE,
+  BlobFrameReader,
+  encodeBlobFrame,
+  MAX_BLOB_BATCH_BYTES,
+} from "../../protocol/index.ts";
 import type { BlobFrame } from "../../protocol/index.ts";
 import { jsonBody, streamedBody, tooLarge } from "./body.ts";
 import type { HttpContext } from "./context.ts";
@@ -42,10 +47,13 @@ export function blobRoutes(app: FastifyInstance, context: HttpContext): void {
   app.get("/api/blobs/:sha256", async (request, reply) => {
     readQuery(request, []);
     const hash = readHash(paramOf(request, "sha256"));
-    const { sizeBytes, stream } = await blobs.openLarge(hash);
-    reply.type("application/octet-stream").header("content-length", String(sizeBytes)).header("etag", `"${hash}"`);
+    const blob = await blobs.openLarge(hash);
+    reply
+      .type("application/octet-stream")
+      .header("content-length", String(blob.sizeBytes))
+      .header("etag", `"${hash}"`);
     // The head of an empty stream keeps the length that is announced here.
-    return reply.send(request.method === "HEAD" ? Readable.from([]) : stream());
+    return reply.send(request.method === "HEAD" ? Readable.from([]) : blob.stream());
   });
 }
 
@@ -98,7 +106,8 @@ function push(reader: BlobFrameReader, chunk: Uint8Array): BlobFrame[] {
 async function* framesOf({ blobs }: HttpContext, wanted: readonly string[]): AsyncGenerator<Uint8Array> {
   for (const sha256 of wanted) {
     const bytes = await blobs.get(sha256).catch((error: unknown) => {
-      if (error instanceof Error && "code" in error && /^blob_(missing|corrupt)$/.test(String(error.code))) return null;
+      if (error instanceof Error && "code" in error && /^blob_(missing|corrupt)$/.test(String(error.code)))
+        return null;
       throw error;
     });
     yield encodeBlobFrame({ sha256, bytes });

@@ -29,7 +29,10 @@ export function installBodies(app: FastifyInstance, { clock }: Pick<HttpContext,
       if (request.raw.complete || reply.sent) return;
       reply.header("connection", "close");
       reply.raw.once("finish", () => request.raw.destroy());
-      void sendProblem(reply, problem("invalid_request", `the body did not arrive within ${BODY_MS / 1000} s`));
+      void sendProblem(
+        reply,
+        problem("invalid_request", `the body did not arrive within ${BODY_MS / 1000} s`),
+      );
     });
     for (const event of ["end", "close"]) request.raw.once(event, () => timer.cancel());
   });

@@ -33,5 +33,5 @@ export interface HttpContext {
   /** Aborted when the server closes: what streams for ever ends then. */
   closing: AbortSignal;
   /** Something broke after which this process must not go on. */
-  fatal: (error: unknown) => void;
+  fatal: (error: Error) => void;
 }

@@ -50,7 +50,11 @@ export class DashboardFeed {
     connection.onClose(() => this.#left(connection));
     const { loop } = this.#context.coordinator;
     const { state } = loop;
-    const hello: DashboardMessage = { kind: "hello", position: state.position - 1, ...overview(this.#context, state) };
+    const hello: DashboardMessage = {
+      kind: "hello",
+      position: state.position - 1,
+      ...overview(this.#context, state),
+    };
     const text = JSON.stringify(hello);
     // From here on: whatever is committed after this picture is a change to it.
     this.#viewers.add(connection);

@@ -19,7 +19,8 @@ export function readFields<K extends string>(
   const errors: ProblemDetail[] = [];
   for (const [key, item] of Object.entries(value)) {
     const pointer = `${base}/${escapeToken(key)}`;
-    if (!Object.hasOwn(checks, key)) errors.push({ pointer, code: "unknown_field", message: unknown(key, known) });
+    if (!Object.hasOwn(checks, key))
+      errors.push({ pointer, code: "unknown_field", message: unknown(key, known) });
     else {
       const message = checks[key as K](item);
       if (message !== null) errors.push({ pointer, code: "invalid_value", message });

@@ -47,7 +47,11 @@ export function logRoutes(app: FastifyInstance, context: HttpContext): void {
   });
 }
 
-async function append(context: HttpContext, request: FastifyRequest, offset: number): Promise<{ size: number }> {
+async function append(
+  context: HttpContext,
+  request: FastifyRequest,
+  offset: number,
+): Promise<{ size: number }> {
   const { coordinator, blobs, clock, signals } = context;
   const task_id = paramOf(request, "id");
   const attempt = readNumber(paramOf(request, "attempt"), { name: "attempt", min: 1, max: 0xffff_ffff }) ?? 0;
@@ -89,7 +93,11 @@ interface Range {
   to: number;
 }
 
-async function* readLog({ blobs }: HttpContext, key: LogKey, { from, to }: Range): AsyncGenerator<Uint8Array> {
+async function* readLog(
+  { blobs }: HttpContext,
+  key: LogKey,
+  { from, to }: Range,
+): AsyncGenerator<Uint8Array> {
   const end = Math.min(to, blobs.logSize(key));
   for (let at = from; at < end; at += PIECE_BYTES) {
     yield await blobs.readLog(key, { from: at, to: Math.min(end, at + PIECE_BYTES) });

@@ -8,7 +8,10 @@ export const PAGE_LIMIT = 500;
 const PAGE_DEFAULT = 50;
 
 /** @throws Refusal when a parameter is unknown or given twice. */
-export function readQuery<K extends string>(request: FastifyRequest, known: readonly K[]): { [P in K]?: string } {
+export function readQuery<K extends string>(
+  request: FastifyRequest,
+  known: readonly K[],
+): { [P in K]?: string } {
   const found: { [P in K]?: string } = {};
   for (const [key, value] of Object.entries(request.query as Record<string, unknown>)) {
     const name = known.find((each) => each === key);

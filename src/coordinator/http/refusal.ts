@@ -6,7 +6,13 @@
  */
 import type { FastifyReply } from "fastify";
 import { InvariantError, type Rejection } from "../../core/index.ts";
-import { isProblemCode, problem, type Problem, type ProblemCode, type ProblemDetail } from "../../protocol/index.ts";
+import {
+  isProblemCode,
+  problem,
+  type Problem,
+  type ProblemCode,
+  type ProblemDetail,
+} from "../../protocol/index.ts";
 import { LoopEnded } from "../loop.ts";
 import type { HttpContext } from "./context.ts";
 
@@ -45,7 +51,10 @@ const RETRY_AFTER_S = "1";
 
 export function sendProblem(reply: FastifyReply, answer: Problem): FastifyReply {
   if (answer.status === 503) reply.header("retry-after", RETRY_AFTER_S);
-  return reply.code(answer.status).type(PROBLEM_TYPE).send(Buffer.from(JSON.stringify(answer)));
+  return reply
+    .code(answer.status)
+    .type(PROBLEM_TYPE)
+    .send(Buffer.from(JSON.stringify(answer)));
 }
 
 export function answerError(context: HttpContext, reply: FastifyReply, error: unknown): FastifyReply {
@@ -60,14 +69,21 @@ export function problemOf(context: HttpContext, error: unknown): Problem {
   if (error instanceof LoopEnded) return loopProblem(error);
   const known = codedProblem(error);
   if (known !== null) return known;
-  if (error instanceof InvariantError || codeOf(error) === "disk_failed") context.fatal(error);
-  context.logger.error("a request met a defect", { reason: error instanceof Error ? error.stack : String(error) });
+  if (isFatal(error)) context.fatal(error);
+  context.logger.error("a request met a defect", {
+    reason: error instanceof Error ? error.stack : String(error),
+  });
   return problem("internal", "the coordinator met a defect; its log says which");
 }
 
 /** Nothing is written any more; whoever starts the coordinator again finds everything that was acknowledged. */
 function loopProblem({ code, message }: LoopEnded): Problem {
   return isProblemCode(code) ? problem(code, message) : problem("shutting_down", `${message} (${code})`);
+}
+
+/** The state may be half changed, or the disk not hold what it said it holds. */
+function isFatal(error: unknown): error is Error {
+  return error instanceof InvariantError || codeOf(error) === "disk_failed";
 }
 
 function codeOf(error: unknown): string {

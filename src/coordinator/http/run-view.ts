@@ -19,7 +19,15 @@ export function newestRuns(state: State, slice: { limit: number; before?: string
 }
 
 /** A run that memory has forgotten: nothing of it is open. */
-export function resultRunView({ run_id, project, run_key, name, opened_at, total, counts }: ResultRun): RunView {
+export function resultRunView({
+  run_id,
+  project,
+  run_key,
+  name,
+  opened_at,
+  total,
+  counts,
+}: ResultRun): RunView {
   const { open, ...ended } = counts;
   const none = { pending: 0, queued: 0, assigned: 0, running: 0, poisoned: 0 };
   return { run_id, project, run_key, name, opened_at, total, counts: { ...none, ...ended }, open };

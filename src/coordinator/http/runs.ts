@@ -59,7 +59,11 @@ export function runRoutes(app: FastifyInstance, context: HttpContext): void {
 }
 
 function openRun(context: HttpContext, fields: Record<string, unknown>): string {
-  const { run_key = null, name, project = "default" } = fields as {
+  const {
+    run_key = null,
+    name,
+    project = "default",
+  } = fields as {
     run_key?: string | null;
     name?: string | null;
     project?: string;

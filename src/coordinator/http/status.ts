@@ -32,11 +32,23 @@ export function statusRoutes(app: FastifyInstance, context: HttpContext): void {
 }
 
 export function statusView(context: HttpContext, state: State): StatusView {
-  const { clock, results, version, clusterId: cluster_id, coordinatorId: coordinator_id, startedAt } = context;
+  const {
+    clock,
+    results,
+    version,
+    clusterId: cluster_id,
+    coordinatorId: coordinator_id,
+    startedAt,
+  } = context;
   const position = state.position - 1;
   const { watermark, failed } = results.status();
   return {
-    ...{ version, cluster_id, coordinator_id, role: "leader", epoch: state.epoch, position },
+    version,
+    cluster_id,
+    coordinator_id,
+    role: "leader",
+    epoch: state.epoch,
+    position,
     uptime_seconds: Math.floor((clock.monotonic() - startedAt) / 1000),
     tasks: countTasks(state),
     workers: countWorkers(context, state),

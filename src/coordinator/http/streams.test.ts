@@ -2,13 +2,25 @@ import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   BLOB_FRAMES_TYPE,
+  CLOSE,
   BlobFrameReader,
   encodeBlobFrame,
   type FeedItem,
   type SubmitAnswer,
 } from "../../protocol/index.ts";
+import { InvariantError } from "../../core/index.ts";
+import type { Connection } from "../../ports/index.ts";
 import { FeedHub } from "../feed.ts";
-import { AUTHORIZED, finishTask, openYard, post, registerWorker, startTask, type Yard } from "./yard.testing.ts";
+import { DashboardFeed } from "./dashboard-feed.ts";
+import {
+  AUTHORIZED,
+  finishTask,
+  openYard,
+  post,
+  registerWorker,
+  startTask,
+  type Yard,
+} from "./yard.testing.ts";
 
 let yard: Yard;
 beforeEach(async () => {
@@ -31,7 +43,10 @@ interface Reading {
   stop(): Promise<void>;
 }
 
-function read(runId: string, { from = 0, hub = yard.context.feed }: { from?: number; hub?: FeedHub } = {}): Reading {
+function read(
+  runId: string,
+  { from = 0, hub = yard.context.feed }: { from?: number; hub?: FeedHub } = {},
+): Reading {
   const stopped = new AbortController();
   const pieces = hub.follow(runId, { from, openedAt: 0, signal: stopped.signal });
   const held: Line[] = [];
@@ -39,7 +54,12 @@ function read(runId: string, { from = 0, hub = yard.context.feed }: { from?: num
     while (held.length === 0) {
       const { value, done } = await pieces.next();
       if (done === true) throw new Error("the feed has ended");
-      held.push(...value.trimEnd().split("\n").map((line) => JSON.parse(line) as Line));
+      held.push(
+        ...value
+          .trimEnd()
+          .split("\n")
+          .map((line) => JSON.parse(line) as Line),
+      );
     }
     return held.shift() as Line;
   };
@@ -105,7 +125,9 @@ describe("a run's feed", () => {
     expect(told(await later.item())).toBe(`task_started ${task_ids[1]}`);
     await later.stop();
   });
+});
 
+describe("a feed in special places", () => {
   test("still tells of tasks that memory has forgotten", async () => {
     const { run_id, task_ids } = await submit("a");
     const [a = ""] = task_ids;
@@ -162,10 +184,10 @@ describe("a run's feed", () => {
     await yard.coordinator.loop.committed();
     const openedAt = yard.coordinator.loop.state.runs.get(late.run_id)?.opened_at ?? 0;
     const reads: number[] = [];
-    const { read: readLog } = yard.log;
+    const readLog = yard.log.read.bind(yard.log);
     yard.log.read = (from) => {
       reads.push(from);
-      return readLog.call(yard.log, from);
+      return readLog(from);
     };
     const stopped = new AbortController();
     const pieces = yard.context.feed.follow(late.run_id, { from: 0, openedAt, signal: stopped.signal });
@@ -182,7 +204,12 @@ const sha = (text: string | Uint8Array) => createHash("sha256").update(text).dig
 
 describe("a log", () => {
   const append = (task: string, offset: number, payload: string) =>
-    yard.app.inject({ method: "PUT", url: `/api/tasks/${task}/attempts/1/log?offset=${offset}`, headers: bytes, payload });
+    yard.app.inject({
+      method: "PUT",
+      url: `/api/tasks/${task}/attempts/1/log?offset=${offset}`,
+      headers: bytes,
+      payload,
+    });
 
   test("grows at its end, drops what is repeated, and names its size when there is a gap", async () => {
     const { task_ids } = await submit("a");
@@ -190,7 +217,11 @@ describe("a log", () => {
     startTask(yard, a);
     expect((await append(a, 0, "hello ")).json()).toEqual({ size: 6 });
     expect((await append(a, 3, "lo world")).json()).toEqual({ size: 11 });
-    expect((await append(a, 20, "x")).json()).toMatchObject({ status: 409, code: "log_gap", details: { size: 11 } });
+    expect((await append(a, 20, "x")).json()).toMatchObject({
+      status: 409,
+      code: "log_gap",
+      details: { size: 11 },
+    });
     expect((await append(a, 0, "jello")).json()).toMatchObject({ status: 409, code: "stale_attempt" });
     const whole = await yard.app.inject({ url: `/api/tasks/${a}/logs` });
     expect(whole.body).toBe("hello world");
@@ -202,11 +233,20 @@ describe("a log", () => {
     const { task_ids } = await submit("a");
     const [a = ""] = task_ids;
     expect((await append(a, 0, "x")).json()).toMatchObject({ status: 409, code: "stale_attempt" });
-    expect((await yard.app.inject({ url: `/api/tasks/${a}/logs` })).json()).toMatchObject({ code: "log_unknown" });
+    expect((await yard.app.inject({ url: `/api/tasks/${a}/logs` })).json()).toMatchObject({
+      code: "log_unknown",
+    });
     startTask(yard, a);
-    expect((await append(a, 70 * 1024 * 1024, "x")).json()).toMatchObject({ status: 413, code: "body_too_large" });
-    expect((await append(a, 0, "x".repeat(8 * 1024 * 1024 + 1))).json()).toMatchObject({ code: "body_too_large" });
-    expect((await yard.app.inject({ url: `/api/tasks/${a}/logs?attempt=2` })).json()).toMatchObject({ status: 404 });
+    expect((await append(a, 70 * 1024 * 1024, "x")).json()).toMatchObject({
+      status: 413,
+      code: "body_too_large",
+    });
+    expect((await append(a, 0, "x".repeat(8 * 1024 * 1024 + 1))).json()).toMatchObject({
+      code: "body_too_large",
+    });
+    expect((await yard.app.inject({ url: `/api/tasks/${a}/logs?attempt=2` })).json()).toMatchObject({
+      status: 404,
+    });
   });
 
   test("is followed from before the attempt began until it has ended", async () => {
@@ -225,7 +265,12 @@ describe("blobs", () => {
   const frames = (...texts: string[]) =>
     Buffer.concat(texts.map((text) => encodeBlobFrame({ sha256: sha(text), bytes: Buffer.from(text) })));
   const batch = (payload: Buffer) =>
-    yard.app.inject({ method: "POST", url: "/api/blobs/batch", headers: { ...bytes, "content-type": BLOB_FRAMES_TYPE }, payload });
+    yard.app.inject({
+      method: "POST",
+      url: "/api/blobs/batch",
+      headers: { ...bytes, "content-type": BLOB_FRAMES_TYPE },
+      payload,
+    });
 
   test("are asked for, sent in a batch, and fetched; one that is not there is marked", async () => {
     const hashes = [sha("one"), sha("two"), sha("three")];
@@ -234,13 +279,23 @@ describe("blobs", () => {
     const fetched = await post(yard, "/api/blobs/fetch", { hashes });
     expect(fetched.headers["content-type"]).toContain(BLOB_FRAMES_TYPE);
     const found = new BlobFrameReader(1_000).push(fetched.rawPayload);
-    expect(found.map((each) => each.bytes && Buffer.from(each.bytes).toString())).toEqual(["one", "two", null]);
+    expect(found.map((each) => each.bytes && Buffer.from(each.bytes).toString())).toEqual([
+      "one",
+      "two",
+      null,
+    ]);
   });
 
   test("that are damaged or cut off on their way are refused", async () => {
     const wrong = encodeBlobFrame({ sha256: sha("one"), bytes: Buffer.from("eno") });
-    expect((await batch(Buffer.from(wrong))).json()).toMatchObject({ status: 422, code: "blob_hash_mismatch" });
-    expect((await batch(frames("one").subarray(0, 38))).json()).toMatchObject({ status: 400, code: "invalid_request" });
+    expect((await batch(Buffer.from(wrong))).json()).toMatchObject({
+      status: 422,
+      code: "blob_hash_mismatch",
+    });
+    expect((await batch(frames("one").subarray(0, 38))).json()).toMatchObject({
+      status: 400,
+      code: "invalid_request",
+    });
     const huge = Buffer.alloc(36);
     huge.writeUInt32BE(9 * 1024 * 1024, 32);
     expect((await batch(huge)).json()).toMatchObject({ status: 413, code: "body_too_large" });
@@ -260,8 +315,108 @@ describe("blobs", () => {
   });
 
   test("may be empty", async () => {
-    const empty = await yard.app.inject({ method: "PUT", url: `/api/blobs/${sha("")}`, headers: bytes, payload: "" });
+    const empty = await yard.app.inject({
+      method: "PUT",
+      url: `/api/blobs/${sha("")}`,
+      headers: bytes,
+      payload: "",
+    });
     expect(empty.statusCode, empty.body).toBe(201);
     expect((await yard.app.inject({ url: `/api/blobs/${sha("")}` })).rawPayload).toHaveLength(0);
   });
+});
+
+describe("a dashboard", () => {
+  function viewer(): { connection: Connection; sent: string[]; closed: number[]; buffered: number } {
+    const self = {
+      sent: [] as string[],
+      closed: [] as number[],
+      buffered: 0,
+      connection: {
+        send: (text: string) => void self.sent.push(text),
+        close: (code: number) => void self.closed.push(code),
+        bufferedBytes: () => self.buffered,
+        onMessage: () => {},
+        onClose: () => {},
+      },
+    };
+    return self;
+  }
+
+  /** Gathering is over when the test says so. */
+  function gathering(): { feed: DashboardFeed; tell: () => Promise<void> } {
+    let call: () => void = () => {};
+    const after = (_delayMs: number, then: () => void) => {
+      call = then;
+      return { cancel: () => {} };
+    };
+    const feed = new DashboardFeed({ ...yard.context, clock: { ...yard.context.clock, after } });
+    const before = yard.context.signals.committed.bind(yard.context.signals);
+    yard.context.signals.committed = (events) => {
+      before(events);
+      feed.committed(events);
+    };
+    const tell = async () => {
+      call();
+      await yard.coordinator.loop.committed();
+    };
+    return { feed, tell };
+  }
+
+  test("is told what a task is now, however often it changed", async () => {
+    const { feed, tell } = gathering();
+    const page = viewer();
+    feed.accept(page.connection);
+    await yard.coordinator.loop.committed();
+    const { task_ids } = await submit("a");
+    startTask(yard, task_ids[0] ?? "");
+    await yard.coordinator.loop.committed();
+    await tell();
+    const [hello, delta] = page.sent.map((text) => JSON.parse(text) as { kind: string });
+    expect(hello).toMatchObject({ kind: "hello", tasks: [] });
+    expect(delta).toMatchObject({
+      kind: "delta",
+      truncated: false,
+      tasks: [{ task_id: task_ids[0], state: "running" }],
+    });
+    expect(page.sent).toHaveLength(2);
+  });
+
+  test("is told when more has changed than fits", async () => {
+    const { feed, tell } = gathering();
+    const page = viewer();
+    feed.accept(page.connection);
+    await submit(...Array.from({ length: 300 }, (_, i) => `${i}`));
+    await tell();
+    const delta = JSON.parse(page.sent.at(-1) ?? "{}") as { truncated: boolean; tasks: object[] };
+    expect(delta).toMatchObject({ truncated: true });
+    expect(delta.tasks).toHaveLength(200);
+  });
+
+  test("that reads too slowly is closed, and the others go on", async () => {
+    const { feed, tell } = gathering();
+    const [slow, quick] = [viewer(), viewer()];
+    feed.accept(slow.connection);
+    feed.accept(quick.connection);
+    await submit("a");
+    slow.buffered = 5 * 1024 * 1024;
+    await tell();
+    expect(slow.closed).toEqual([CLOSE.slowConsumer]);
+    expect(slow.sent).toHaveLength(1);
+    await submit("b");
+    await tell();
+    expect(quick.sent).toHaveLength(3);
+    expect(slow.sent).toHaveLength(1);
+  });
+});
+
+test("a broken invariant is answered as a defect, and ends the process", async () => {
+  yard.coordinator.explain = () => {
+    throw new InvariantError("impossible");
+  };
+  const { task_ids } = await submit("a");
+  const response = await yard.app.inject({ url: `/api/tasks/${task_ids[0]}/explain` });
+  expect(response.json()).toMatchObject({ status: 500, code: "internal" });
+  expect(response.body).not.toContain("impossible");
+  expect(yard.fatal).toMatchObject([{ code: "invariant_broken" }]);
 });

@@ -48,11 +48,16 @@ export function readTasks(inputs: readonly unknown[], pointerOf: (index: number)
 function oversized({ payload, requirements }: TaskDraft, base: string): ProblemDetail[] {
   // UTF-8 takes at most three bytes for what JavaScript counts as one.
   if (payload.length * 3 > MAX_PAYLOAD_BYTES && Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES) {
-    return [tooLargePart(`${base}/config`, `config and env of a task take at most ${MAX_PAYLOAD_BYTES} bytes`)];
+    return [
+      tooLargePart(`${base}/config`, `config and env of a task take at most ${MAX_PAYLOAD_BYTES} bytes`),
+    ];
   }
   if (requirementChars(requirements) <= MAX_REQUIREMENTS_CHARS) return [];
   return [
-    tooLargePart(`${base}/requirements`, `requirements of a task take at most ${MAX_REQUIREMENTS_CHARS} characters`),
+    tooLargePart(
+      `${base}/requirements`,
+      `requirements of a task take at most ${MAX_REQUIREMENTS_CHARS} characters`,
+    ),
   ];
 }
 
@@ -118,7 +123,9 @@ function resolveName(name: string, names: Names, pointer: string): string {
   const guess = nearest(name, [...names.keys()].slice(0, 1_000));
   const hint = guess === null ? "" : `; did you mean "${guess}"?`;
   const message = `"${name}" is neither the name of a task in this submission nor a task's id${hint}`;
-  throw refusal("dependency_unknown", message, { errors: [{ pointer, code: "dependency_unknown", message }] });
+  throw refusal("dependency_unknown", message, {
+    errors: [{ pointer, code: "dependency_unknown", message }],
+  });
 }
 
 /** How dependencies ended that memory has forgotten. Those that nobody knows stay out, and are refused. */

@@ -48,9 +48,16 @@ export function submitRoutes(app: FastifyInstance, context: HttpContext): void {
   });
 }
 
-type Submitted = Extract<NonNullable<Extract<Decision, { kind: "accepted" }>["answer"]>, { kind: "submitted" }>;
+type Submitted = Extract<
+  NonNullable<Extract<Decision, { kind: "accepted" }>["answer"]>,
+  { kind: "submitted" }
+>;
 
-async function answerOne(context: HttpContext, reply: FastifyReply, answer: Submitted): Promise<FastifyReply> {
+async function answerOne(
+  context: HttpContext,
+  reply: FastifyReply,
+  answer: Submitted,
+): Promise<FastifyReply> {
   const { run_id, first_task_id: task_id, replayed } = answer;
   const { coordinator, results } = context;
   const task = coordinator.loop.state.tasks.get(task_id);
@@ -58,7 +65,10 @@ async function answerOne(context: HttpContext, reply: FastifyReply, answer: Subm
   await committedNow(context, reply);
   const row = live === null ? await results.query("task", { task_id }) : null;
   const view = live ?? (row === null ? { task_id, run_id } : resultTaskView(row));
-  return reply.code(201).header("location", `/api/tasks/${task_id}`).send({ ...view, replayed });
+  return reply
+    .code(201)
+    .header("location", `/api/tasks/${task_id}`)
+    .send({ ...view, replayed });
 }
 
 const runText = (limit: number) => (value: unknown) => (value === null ? null : text(limit)(value));
@@ -67,7 +77,8 @@ export const RUN_FIELDS = { run_key: runText(512), name: runText(512) };
 function readBulk(body: unknown): Order {
   const checks = { run_id: text(64), run: anything, project: projectName, tasks: isTaskList };
   const { run_id, run, project, tasks } = readFields(body, checks);
-  if (tasks === undefined) throw invalid([{ pointer: "/tasks", code: "invalid_type", message: "expected a list" }]);
+  if (tasks === undefined)
+    throw invalid([{ pointer: "/tasks", code: "invalid_type", message: "expected a list" }]);
   if (run_id !== undefined && run !== undefined) {
     const message = `give "run_id" for an open run or "run" for a new one, not both`;
     throw invalid([{ pointer: "/run", code: "invalid_value", message }]);
@@ -143,7 +154,15 @@ async function decideOrder(context: HttpContext, { order, project, idempotency }
   if (known !== null) return known;
   await storeLargePayloads(context, tasks);
   const submission_id = newId(context);
-  const command: Submit = { type: "submit", submission_id, project, run_id: run.run_id, tasks, idempotency, resolved };
+  const command: Submit = {
+    type: "submit",
+    submission_id,
+    project,
+    run_id: run.run_id,
+    tasks,
+    idempotency,
+    resolved,
+  };
   const decision = execute(context, { command, run, isNew });
   if (decision.kind === "rejected") {
     const { rejection } = decision;

@@ -18,10 +18,21 @@ export function taskView(task: Task, reason: string | null): TaskView {
   const { timeout_ms, max_retries, dependencies } = spec;
   const lease = lastLease(task);
   return {
-    ...{ task_id, run_id, project, name, type, state: status.state, priority, reason },
+    task_id,
+    run_id,
+    project,
+    name,
+    type,
+    state: status.state,
+    priority,
+    reason,
     attempts: task.attempts,
     worker_id: lease?.worker_id ?? null,
-    ...{ requirements, resources, timeout_ms, max_retries, dependencies },
+    requirements,
+    resources,
+    timeout_ms,
+    max_retries,
+    dependencies,
     submitted_at: ulidTime(task_id),
     started_at: startedAt(task, lease),
     ended_at: hasEnded(status) ? status.ended_at : null,
@@ -63,11 +74,25 @@ export function resultTaskView(row: ResultTask): TaskView {
   const { requirements, resources, timeout_ms, max_retries, dependencies } = row;
   const { submitted_at, started_at, ended_at } = row;
   return {
-    ...{ task_id, run_id, project, name, type, priority, reason, attempts, worker_id },
+    task_id,
+    run_id,
+    project,
+    name,
+    type,
+    priority,
+    reason,
+    attempts,
+    worker_id,
     // A task that is not in memory has ended; the file says how once it has caught up.
     state: state === "open" ? "pending" : state,
-    ...{ requirements, resources, timeout_ms, max_retries, dependencies },
-    ...{ submitted_at, started_at, ended_at },
+    requirements,
+    resources,
+    timeout_ms,
+    max_retries,
+    dependencies,
+    submitted_at,
+    started_at,
+    ended_at,
   };
 }
 
@@ -75,8 +100,20 @@ export function resultAttemptView(row: ResultAttempt): AttemptView {
   const { task_id, attempt, worker_id, slot, state, assigned_at, started_at, duration_ms } = row;
   const { exit_code, signal, counts, usage, log_bytes, error } = row;
   return {
-    ...{ task_id, attempt, worker_id, slot, state, assigned_at, started_at, duration_ms },
-    ...{ exit_code, signal, counts, usage, log_bytes, error },
+    task_id,
+    attempt,
+    worker_id,
+    slot,
+    state,
+    assigned_at,
+    started_at,
+    duration_ms,
+    exit_code,
+    signal,
+    counts,
+    usage,
+    log_bytes,
+    error,
   };
 }
 
@@ -88,7 +125,10 @@ export function currentAttempt(task: Task, logBytes: (attempt: number) => number
   const { status } = task;
   return {
     task_id: task.spec.task_id,
-    ...{ attempt, worker_id, slot, assigned_at },
+    attempt,
+    worker_id,
+    slot,
+    assigned_at,
     state: status.state === "running" ? "running" : "assigned",
     started_at: status.state === "running" ? status.started_at : null,
     duration_ms: null,
@@ -114,7 +154,10 @@ export function countTasks(state: State): Record<TaskView["state"], number> {
   const sum = { pending: 0, queued: 0, assigned: 0, running: 0, completed: 0, failed: 0 };
   const counts: Record<TaskView["state"], number> = {
     ...sum,
-    ...{ timed_out: 0, cancelled: 0, skipped: 0, poisoned: 0 },
+    timed_out: 0,
+    cancelled: 0,
+    skipped: 0,
+    poisoned: 0,
   };
   for (const run of state.runs.values()) {
     for (const name of Object.keys(counts) as TaskView["state"][]) counts[name] += run.counts[name];

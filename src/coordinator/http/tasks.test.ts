@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Page, RunView, SubmitAnswer, TaskDetail, TaskView } from "../../protocol/index.ts";
-import { AUTHORIZED, finishTask, openYard, post, registerWorker, startTask, type Yard } from "./yard.testing.ts";
+import {
+  AUTHORIZED,
+  finishTask,
+  openYard,
+  post,
+  registerWorker,
+  startTask,
+  type Yard,
+} from "./yard.testing.ts";
 
 let yard: Yard;
 beforeEach(async () => {
@@ -38,8 +46,16 @@ async function forget(...ids: string[]): Promise<void> {
 describe("submitting", () => {
   test("one task, as people write it, is answered with its place once it is durable", async () => {
     const benchmark = {
-      ...{ type: "benchmark", priority: 1, timeout_seconds: 1800, dependencies: [] },
-      config: { model: "bert-base-uncased", batch_sizes: [1, 2, 4, 8, 16], precision: "fp16", iterations: 100 },
+      type: "benchmark",
+      priority: 1,
+      timeout_seconds: 1800,
+      dependencies: [],
+      config: {
+        model: "bert-base-uncased",
+        batch_sizes: [1, 2, 4, 8, 16],
+        precision: "fp16",
+        iterations: 100,
+      },
       requirements: { hardware: ["cuda"], min_memory_gb: 8, min_cuda_compute: 7.5 },
       retry_policy: { max_retries: 3, retry_delay_seconds: 60 },
     };
@@ -51,7 +67,12 @@ describe("submitting", () => {
     expect(response.headers["location"]).toBe(`/api/tasks/${task_id}`);
     expect(Number(response.headers["x-testyard-position"])).toBe((await yard.log.tip()).position);
     const detail = await get<TaskDetail>(`/api/tasks/${task_id}`);
-    expect(detail).toMatchObject({ priority: 1, timeout_ms: 1_800_000, max_retries: 3, config: benchmark.config });
+    expect(detail).toMatchObject({
+      priority: 1,
+      timeout_ms: 1_800_000,
+      max_retries: 3,
+      config: benchmark.config,
+    });
     expect(detail.explanation?.workers).toMatchObject([{ worker_id: "w1", verdict: "does_not_fit" }]);
     expect(detail.reason).toContain("cuda");
   });
@@ -86,7 +107,9 @@ describe("submitting", () => {
     const skipped = await get<TaskView>(`/api/tasks/${next.task_ids[1]}`);
     expect(skipped).toMatchObject({ state: "skipped", reason: `dependency ${bad} ended as cancelled` });
   });
+});
 
+describe("submitting much", () => {
   test("ten thousand tasks come in one body and get consecutive ids", async () => {
     const tasks = Array.from({ length: 10_000 }, (_, i) => command(`task ${i}`));
     const { task_ids } = await submit(...tasks);
@@ -125,7 +148,9 @@ describe("an Idempotency-Key", () => {
     await post(yard, "/api/tasks/bulk", body, key);
     const other = await post(yard, "/api/tasks/bulk", { tasks: [command("c")] }, key);
     expect(other.json()).toMatchObject({ status: 422, code: "idempotency_key_reused" });
-    expect(await get<RunView>(`/api/runs/${(await get<Page<RunView>>("/api/runs")).items[0]?.run_id}`)).toMatchObject({
+    expect(
+      await get<RunView>(`/api/runs/${(await get<Page<RunView>>("/api/runs")).items[0]?.run_id}`),
+    ).toMatchObject({
       total: 2,
     });
   });
@@ -133,15 +158,19 @@ describe("an Idempotency-Key", () => {
   test("sent while the first is being taken in is refused for the moment", async () => {
     const large = { tasks: [{ type: "command", config: { command: ["true"], note: "x".repeat(100_000) } }] };
     const answers = await Promise.all([1, 2].map(() => post(yard, "/api/tasks/bulk", large, key)));
-    expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([201, 409]);
-    expect(answers.find(({ statusCode }) => statusCode === 409)?.json()).toMatchObject({ code: "idempotency_in_flight" });
+    expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([201, 409]);
+    expect(answers.find(({ statusCode }) => statusCode === 409)?.json()).toMatchObject({
+      code: "idempotency_in_flight",
+    });
     expect(yard.coordinator.loop.state.tasks.size).toBe(1);
   });
 
   test("of a single task answers with the task as it is now", async () => {
     const first = (await post(yard, "/api/tasks", command("a"), key)).json<TaskView>();
     await yard.app.inject({ method: "DELETE", url: `/api/tasks/${first.task_id}`, headers: AUTHORIZED });
-    const again = (await post(yard, "/api/tasks", command("a"), key)).json<TaskView & { replayed: boolean }>();
+    const again = (await post(yard, "/api/tasks", command("a"), key)).json<
+      TaskView & { replayed: boolean }
+    >();
     expect(again).toMatchObject({ task_id: first.task_id, state: "cancelled", replayed: true });
   });
 });
@@ -162,13 +191,19 @@ describe("listing tasks", () => {
     const ids: string[] = [];
     for (let i = 0; i < 30; i++) ids.push(...(await submit(command(`task ${i}`))).task_ids);
     const { loop } = yard.coordinator;
-    for (const task_id of ids.filter((_, i) => i % 2 === 0)) loop.execute({ type: "cancel_task", task_id, reason: "" });
+    for (const task_id of ids.filter((_, i) => i % 2 === 0))
+      loop.execute({ type: "cancel_task", task_id, reason: "" });
     await forget(...ids.filter((_, i) => i % 4 === 0));
     expect(loop.state.tasks.size).toBe(22);
     const newestFirst = ids.toSorted().reverse();
     expect((await everyPage("")).map(({ task_id }) => task_id)).toEqual(newestFirst);
     const cancelled = await everyPage("&state=cancelled");
-    expect(cancelled.map(({ task_id }) => task_id)).toEqual(ids.filter((_, i) => i % 2 === 0).toSorted().reverse());
+    expect(cancelled.map(({ task_id }) => task_id)).toEqual(
+      ids
+        .filter((_, i) => i % 2 === 0)
+        .toSorted()
+        .reverse(),
+    );
     expect(new Set(cancelled.map(({ state }) => state))).toEqual(new Set(["cancelled"]));
   });
 
@@ -199,7 +234,9 @@ describe("one task", () => {
     const { task_ids } = await submit(command("a"));
     const [id = ""] = task_ids;
     startTask(yard, id);
-    expect((await get<TaskDetail>(`/api/tasks/${id}`)).attempt_list).toMatchObject([{ attempt: 1, state: "running" }]);
+    expect((await get<TaskDetail>(`/api/tasks/${id}`)).attempt_list).toMatchObject([
+      { attempt: 1, state: "running" },
+    ]);
     finishTask(yard, id);
     await yard.coordinator.loop.committed();
     await yard.context.results.reached(yard.coordinator.loop.committedPosition);
@@ -233,10 +270,13 @@ describe("one task", () => {
 
 describe("runs", () => {
   test("attach by their key, and keep their counts when their tasks are forgotten", async () => {
-    const open = async () => (await post(yard, "/api/runs", { run_key: "ci/7", name: "seven" })).json<RunView>();
+    const open = async () =>
+      (await post(yard, "/api/runs", { run_key: "ci/7", name: "seven" })).json<RunView>();
     const first = await open();
     expect(await open()).toEqual(first);
-    const { run_id } = (await post(yard, "/api/tasks/bulk", { run: { run_key: "ci/7" }, tasks: [command("a")] })).json<SubmitAnswer>();
+    const { run_id } = (
+      await post(yard, "/api/tasks/bulk", { run: { run_key: "ci/7" }, tasks: [command("a")] })
+    ).json<SubmitAnswer>();
     expect(run_id).toBe(first.run_id);
     const { items } = await get<Page<TaskView>>(`/api/tasks?run_id=${run_id}`);
     yard.coordinator.loop.execute({ type: "cancel_task", task_id: items[0]?.task_id ?? "", reason: "" });
@@ -246,7 +286,8 @@ describe("runs", () => {
 
   test("are listed newest first, page by page", async () => {
     const ids: string[] = [];
-    for (let i = 0; i < 5; i++) ids.push((await post(yard, "/api/runs", { name: `${i}` })).json<RunView>().run_id);
+    for (let i = 0; i < 5; i++)
+      ids.push((await post(yard, "/api/runs", { name: `${i}` })).json<RunView>().run_id);
     const page = await get<Page<RunView>>("/api/runs?limit=3");
     const rest = await get<Page<RunView>>(`/api/runs?limit=3&cursor=${page.next_cursor}`);
     expect([...page.items, ...rest.items].map(({ run_id }) => run_id)).toEqual(ids.toSorted().reverse());
@@ -263,7 +304,11 @@ describe("runs", () => {
     registerWorker(yard);
     const { run_id, task_ids } = await submit(command("a"), command("b"));
     const cases = Array.from({ length: 5 }, (_, i) => ({
-      ...{ test_id: "0".repeat(64), file: "a.test", name: `case ${i}`, outcome: "passed", duration_ms: 1 },
+      test_id: "0".repeat(64),
+      file: "a.test",
+      name: `case ${i}`,
+      outcome: "passed",
+      duration_ms: 1,
     }));
     for (const id of task_ids) {
       startTask(yard, id);
@@ -274,7 +319,9 @@ describe("runs", () => {
     const seen: string[] = [];
     for (let cursor: string | null = ""; cursor !== null; ) {
       const at: string = cursor === "" ? "" : `&cursor=${cursor}`;
-      const page = await get<Page<{ task_id: string; name: string }>>(`/api/runs/${run_id}/cases?limit=4${at}`);
+      const page = await get<Page<{ task_id: string; name: string }>>(
+        `/api/runs/${run_id}/cases?limit=4${at}`,
+      );
       seen.push(...page.items.map(({ task_id, name }) => `${task_id} ${name}`));
       cursor = page.next_cursor;
     }
@@ -290,7 +337,9 @@ test("status, workers and the overview agree, and say how fresh they are", async
   const response = await yard.app.inject({ url: "/api/status?consistent=true" });
   expect(response.headers).toMatchObject({ "x-testyard-epoch": "1", "x-testyard-role": "leader" });
   expect(Number(response.headers["x-testyard-position"])).toBe((await yard.log.tip()).position);
-  const overview = await get<{ status: object; workers: object[]; tasks: object[]; runs: object[] }>("/api/dashboard");
+  const overview = await get<{ status: object; workers: object[]; tasks: object[]; runs: object[] }>(
+    "/api/dashboard",
+  );
   expect(overview.status).toMatchObject({ tasks: { queued: 1 }, workers: { online: 1, connected: 0 } });
   expect(overview.workers).toEqual(await get("/api/workers"));
   expect(await get("/api/workers/w1")).toMatchObject({ state: "disconnected", slots: 8, busy: 0 });

@@ -35,7 +35,12 @@ export function taskRoutes(app: FastifyInstance, context: HttpContext): void {
     const ended = await endedTask(context, id);
     const because = ended.reason === null ? "" : `: ${ended.reason}`;
     const summary = `ended as ${ended.state}${because}`;
-    return fresh(context, reply, known.position).send({ task_id: id, state: ended.state, summary, workers: [] });
+    return fresh(context, reply, known.position).send({
+      task_id: id,
+      state: ended.state,
+      summary,
+      workers: [],
+    });
   });
   app.delete("/api/tasks/:id", async (request, reply) => {
     const task_id = paramOf(request, "id");
@@ -99,7 +104,10 @@ interface Shown {
   current: TaskDetail["attempt_list"];
 }
 
-async function taskDetail(context: HttpContext, id: string): Promise<{ value: TaskDetail; position: number }> {
+async function taskDetail(
+  context: HttpContext,
+  id: string,
+): Promise<{ value: TaskDetail; position: number }> {
   const { value, position } = await readCommitted(context, (state) => {
     const task = state.tasks.get(id);
     return task === undefined ? null : show(context, task);

@@ -29,8 +29,10 @@ export function routeSockets(server: Server, routes: SocketRoutes): void {
     const { host, origin } = request.headers;
     const wrong = refuseSender({ host, origin }, routes.port());
     if (wrong !== null) return void socket.end(rawProblem(wrong));
-    if (routes.isClosing()) return void socket.end(rawProblem(problem("shutting_down", "the coordinator stops")));
-    if (accept === undefined) return void socket.end(rawProblem(problem("not_found", "no WebSocket is served here")));
+    if (routes.isClosing())
+      return void socket.end(rawProblem(problem("shutting_down", "the coordinator stops")));
+    if (accept === undefined)
+      return void socket.end(rawProblem(problem("not_found", "no WebSocket is served here")));
     sockets.handleUpgrade(request, socket, head, (opened) => accept(routes.wrap(opened)));
   });
 }

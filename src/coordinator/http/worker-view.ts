@@ -11,11 +11,22 @@ export function workerView({ coordinator, clock }: HttpContext, worker: Worker):
   const { worker_id, incarnation, slots, labels, capabilities, hw_class, registered_at } = worker;
   const seen = coordinator.liveness.sighting(worker_id);
   return {
-    ...{ worker_id, incarnation, state: connectionOf(worker, seen), cordoned: worker.cordoned?.reason ?? null },
-    ...{ slots, busy: worker.held.size, labels, capabilities, hw_class, registered_at },
+    worker_id,
+    incarnation,
+    state: connectionOf(worker, seen),
+    cordoned: worker.cordoned?.reason ?? null,
+    slots,
+    busy: worker.held.size,
+    labels,
+    capabilities,
+    hw_class,
+    registered_at,
     last_heard_seconds: seen === undefined ? null : Math.round((clock.monotonic() - seen.heardAt) / 1000),
     tasks: [...worker.held.keys()],
-    load: seen?.load === undefined ? null : { cpu_share: seen.load.cpu, memory_free_mb: seen.load.memory_free_mb },
+    load:
+      seen?.load === undefined
+        ? null
+        : { cpu_share: seen.load.cpu, memory_free_mb: seen.load.memory_free_mb },
   };
 }
 

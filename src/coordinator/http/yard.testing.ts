@@ -42,7 +42,13 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
   const fatal: unknown[] = [];
   const closing = new AbortController();
   const coordinator = new Coordinator({
-    ...{ state: createState(), tip: GENESIS, log, clusterId: CLUSTER, clock, random, logger },
+    state: createState(),
+    tip: GENESIS,
+    log,
+    clusterId: CLUSTER,
+    clock,
+    random,
+    logger,
     identity: { coordinator_id: "c1", incarnation: "1", host: "here", pid: process.pid, pid_started: "now" },
     secret: new Uint8Array(Buffer.from(KEY, "hex")),
     settings: { ...DEFAULT_SETTINGS, ...settings },
@@ -54,16 +60,36 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
     onEnded: (error) => fatal.push(error),
   });
   const { loop } = coordinator;
-  const feed = new FeedHub({ log, clock, state: () => loop.state, committedPosition: () => loop.committedPosition });
+  const feed = new FeedHub({
+    log,
+    clock,
+    state: () => loop.state,
+    committedPosition: () => loop.committedPosition,
+  });
   const signals = new TaskSignals();
   calls.push(
     (committed) => feed.committed(committed),
     ({ events }) => signals.committed(events),
   );
   const context: HttpContext = {
-    ...{ coordinator, feed, signals, log, blobs, results, clock, random, logger },
-    ...{ clientKey: KEY, dataDir: "/data", clusterId: CLUSTER, coordinatorId: "c1", version: "0.0.0" },
-    ...{ startedAt: clock.monotonic(), logSince: clock.now(), port: () => 80, closing: closing.signal },
+    coordinator,
+    feed,
+    signals,
+    log,
+    blobs,
+    results,
+    clock,
+    random,
+    logger,
+    clientKey: KEY,
+    dataDir: "/data",
+    clusterId: CLUSTER,
+    coordinatorId: "c1",
+    version: "0.0.0",
+    startedAt: clock.monotonic(),
+    logSince: clock.now(),
+    port: () => 80,
+    closing: closing.signal,
     fatal: (error) => fatal.push(error),
   };
   await coordinator.start();
@@ -89,8 +115,16 @@ export function post(yard: Yard, url: string, payload: unknown, headers: Record<
 }
 
 export const CAPABILITIES: Capabilities = {
-  ...{ hostname: "here", os: "linux", os_version: "1", arch: "x64", memory_mb: 8_192, gpus: [], hardware: ["cpu"] },
-  ...{ cpu: { model: "cpu", physical_cores: 2, logical_cores: 4 }, browsers: {}, runtimes: {} },
+  hostname: "here",
+  os: "linux",
+  os_version: "1",
+  arch: "x64",
+  memory_mb: 8_192,
+  gpus: [],
+  hardware: ["cpu"],
+  cpu: { model: "cpu", physical_cores: 2, logical_cores: 4 },
+  browsers: {},
+  runtimes: {},
 };
 
 const INCARNATION = "w1/1";
@@ -98,8 +132,14 @@ const INCARNATION = "w1/1";
 /** A worker without a connection: it holds what the tests assign to it. */
 export function registerWorker({ coordinator }: Yard, worker_id = "w1"): void {
   coordinator.loop.execute({
-    ...{ type: "register_worker", worker_id, incarnation: INCARNATION, slots: 8, labels: {} },
-    ...{ capabilities: CAPABILITIES, hw_class: "hw1-0", inventory: [] },
+    type: "register_worker",
+    worker_id,
+    incarnation: INCARNATION,
+    slots: 8,
+    labels: {},
+    capabilities: CAPABILITIES,
+    hw_class: "hw1-0",
+    inventory: [],
   });
 }
 
@@ -116,10 +156,21 @@ export function finishTask(yard: Yard, task_id: string, document: string | null 
   const counts = { passed: 1, failed: 0, skipped: 0, error: 0 };
   const times = { started_at: loop.now, duration_ms: 5 };
   loop.execute({
-    ...{ type: "finish_attempt", task_id, attempt, worker_id: "w1", incarnation: INCARNATION },
+    type: "finish_attempt",
+    task_id,
+    attempt,
+    worker_id: "w1",
+    incarnation: INCARNATION,
     result: {
-      ...{ outcome: "passed", exit_code: 0, signal: null, ...times, usage: null, counts, document },
-      ...{ log_bytes: 0, error: null },
+      outcome: "passed",
+      exit_code: 0,
+      signal: null,
+      ...times,
+      usage: null,
+      counts,
+      document,
+      log_bytes: 0,
+      error: null,
     },
   });
 }
