@@ -6,6 +6,7 @@
  * ignored, unknown types close the connection.
  */
 import * as z from "zod/mini";
+import { isPlainResults } from "./hot-frames.ts";
 
 export const PROTOCOL = { min: 1, max: 1 } as const;
 export const MAX_FRAME_BYTES = 1024 * 1024;
@@ -42,19 +43,33 @@ export const challengeFrame = z.object({
   nonce,
 });
 
-export const envelope = z.object({
-  v: z.literal(1),
-  epoch: count,
-  ctr: z.int().check(z.minimum(1)),
-  type: z.string().check(z.maxLength(64)),
-  id: z.string().check(z.maxLength(64)),
-  body: z.unknown(),
-});
-export type Envelope = z.infer<typeof envelope>;
+/** What a signed frame carries. */
+export interface Envelope {
+  v: 1;
+  epoch: number;
+  /** The last one plus 1. */
+  ctr: number;
+  type: string;
+  id: string;
+  body: unknown;
+}
 
 /** The payload of a signed frame, once its signature is known to be right. */
 export function decodeEnvelope(payload: string): Envelope | null {
-  return decodePlain(envelope, payload);
+  try {
+    const value: unknown = JSON.parse(payload);
+    return isEnvelope(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** By hand: it is asked once for every frame. */
+function isEnvelope(value: unknown): value is Envelope {
+  if (typeof value !== "object" || value === null) return false;
+  const { v, epoch, ctr, type, id } = value as Record<string, unknown>;
+  const isCounted = Number.isSafeInteger(epoch) && Number.isSafeInteger(ctr);
+  return v === 1 && isCounted && typeof type === "string" && typeof id === "string";
 }
 
 export function decodeOpen(text: string): z.infer<typeof openFrame> | null {
@@ -198,6 +213,7 @@ export type CoordinatorFrame = {
   [T in CoordinatorFrameType]: { type: T; body: z.infer<(typeof COORDINATOR_FRAMES)[T]> };
 }[CoordinatorFrameType];
 export type Hello = z.infer<typeof hello>;
+export type Results = z.infer<typeof results>;
 export type Heartbeat = z.infer<typeof heartbeat>;
 export type Assignment = z.infer<typeof assignment>;
 export type Welcome = z.infer<typeof welcome>;
@@ -205,6 +221,8 @@ export type Welcome = z.infer<typeof welcome>;
 export type Decoded<F> = { ok: true; frame: F } | { ok: false; reason: string };
 
 export function decodeWorkerFrame(type: string, body: unknown): Decoded<WorkerFrame> {
+  // What the quick look does not accept, the schema judges, and says why.
+  if (type === "results" && isPlainResults(body)) return { ok: true, frame: { type, body } };
   return decodeFrame<WorkerFrame>(WORKER_FRAMES, type, body);
 }
 

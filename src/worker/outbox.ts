@@ -1,6 +1,9 @@
 /**
- * Starts and results on their way out, gathered so that what happens in one turn shares a frame. A start whose
- * result is already here is not worth a word.
+ * Starts and results on their way out, gathered so that what happens in one turn shares a frame.
+ *
+ * A start waits a moment longer: one whose result is already here is not worth a word, and every start that is
+ * said is an event in the log. Not longer than that, because an attempt that takes its worker down must have
+ * been known to run.
  */
 import type { AttemptResult } from "../core/index.ts";
 import type { WorkerFrame } from "../protocol/index.ts";
@@ -15,13 +18,15 @@ type Reported = Ref & { result: AttemptResult };
 
 /** A frame holds at most 1 MiB; a result with its document stays below 40 KiB. */
 const RESULT_CHARS = 400 * 1024;
+const START_DELAY_MS = 3;
 
 export class Outbox {
   readonly #clock: Clock;
   readonly #send: (frame: WorkerFrame) => void;
   #started = new Map<string, Ref>();
   #results: Reported[] = [];
-  #planned = false;
+  #resultsPlanned = false;
+  #startsPlanned = false;
 
   constructor(clock: Clock, send: (frame: WorkerFrame) => void) {
     this.#clock = clock;
@@ -30,29 +35,32 @@ export class Outbox {
 
   started(ref: Ref): void {
     this.#started.set(`${ref.task_id}/${ref.attempt}`, ref);
-    this.#plan();
+    if (this.#startsPlanned) return;
+    this.#startsPlanned = true;
+    this.#clock.after(START_DELAY_MS, () => this.#sendStarts());
   }
 
   result(reported: Reported): void {
     this.#started.delete(`${reported.task_id}/${reported.attempt}`);
     this.#results.push(reported);
-    this.#plan();
+    if (this.#resultsPlanned) return;
+    this.#resultsPlanned = true;
+    this.#clock.soon(() => this.#sendResults());
   }
 
-  #plan(): void {
-    if (this.#planned) return;
-    this.#planned = true;
-    this.#clock.soon(() => this.#flush());
-  }
-
-  #flush(): void {
-    this.#planned = false;
-    const [started, results] = [[...this.#started.values()], this.#results];
+  #sendStarts(): void {
+    this.#startsPlanned = false;
+    const started = [...this.#started.values()];
     this.#started = new Map();
-    this.#results = [];
     for (let i = 0; i < started.length; i += 4000) {
       this.#send({ type: "started", body: { attempts: started.slice(i, i + 4000) } });
     }
+  }
+
+  #sendResults(): void {
+    this.#resultsPlanned = false;
+    const results = this.#results;
+    this.#results = [];
     for (const part of byChars(results)) this.#send({ type: "results", body: { results: part } });
   }
 }
