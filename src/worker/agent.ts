@@ -60,6 +60,8 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #held = new Map<string, Held>();
   readonly #busySlots = new Set<number>();
+  /** Busy slots for which another attempt waits. */
+  readonly #contested = new Set<number>();
   readonly #outbox: Outbox;
   readonly #backoff: Backoff;
   #link: CoordinatorLink | null = null;
@@ -273,7 +275,11 @@ export class Agent {
 
   #startIfFree(key: string, held: Held): void {
     const { slot, task_id, attempt } = held.assignment;
-    if (this.#busySlots.has(slot) || this.#state === "stopped") return;
+    if (this.#state === "stopped") return;
+    if (this.#busySlots.has(slot)) {
+      this.#contested.add(slot);
+      return;
+    }
     this.#busySlots.add(slot);
     const run = this.#options.executor.start(held.assignment, () =>
       this.#outbox.started({ task_id, attempt }),
@@ -300,8 +306,10 @@ export class Agent {
   }
 
   #startWaiting(slot: number): void {
+    if (!this.#contested.has(slot)) return;
+    this.#contested.delete(slot);
     for (const [key, held] of this.#held) {
-      if (held.phase.kind === "waiting" && held.assignment.slot === slot) return this.#startIfFree(key, held);
+      if (held.phase.kind === "waiting" && held.assignment.slot === slot) this.#startIfFree(key, held);
     }
   }
 
