@@ -225,7 +225,7 @@ describe("the registry", () => {
     expect(await findCoordinator(dir, { port: 8081, startTimeOf: alive })).toBeNull();
   });
 
-  test("passes over a coordinator that is gone, whose pid is somebody else's, or whose file is damaged", async () => {
+  test("passes over who is gone, whose pid is another's now, and whose file is damaged", async () => {
     await registerCoordinator(dir, { port: 1, entry: { ...entry, pid: 8 } });
     await registerCoordinator(dir, { port: 2, entry: { ...entry, pid_started: "boot/0" } });
     writeFileSync(join(dir, "coordinators", "3.json"), '{"url":1}');

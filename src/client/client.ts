@@ -1,6 +1,6 @@
 /**
- * The API as functions: what commands, CI and people's own scripts call. It adds what every caller would have to
- * write otherwise: pages turned, broken streams taken up again, submissions that may be sent twice.
+ * The API as functions: what commands, CI and people's own scripts call. It adds what every caller would
+ * have to write otherwise: pages turned, broken streams taken up again, submissions that may be sent twice.
  */
 import { randomUUID } from "node:crypto";
 import type { Explanation, FeedItem, Page, ResultDocument, RunView } from "../protocol/index.ts";

@@ -1,4 +1,7 @@
-/** An attempt's log, as bytes. Followed, it goes on where a broken connection left off, until the attempt ends. */
+/**
+ * An attempt's log, as bytes. Followed, it goes on where a broken connection left off, until the attempt
+ * ends.
+ */
 import type { Requests } from "./requests.ts";
 import { pause } from "./requests.ts";
 import { ApiError } from "./errors.ts";

@@ -1,7 +1,7 @@
 /**
- * Where the coordinators of this user are: one small file a port, so that a client finds data directory and key
- * by the port alone. A file whose process is gone says nothing; it is passed over, and written anew by whoever
- * listens there next.
+ * Where the coordinators of this user are: one small file a port, so that a client finds data directory and
+ * key by the port alone. A file whose process is gone says nothing; it is passed over, and written anew by
+ * whoever listens there next.
  */
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";

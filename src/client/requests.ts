@@ -1,9 +1,9 @@
 /**
  * Requests, and which of them are sent again.
  *
- * A coordinator that restarts is away for a second or two. Whatever may be repeated without harm (reads, uploads
- * named by their content, submissions with a key) is sent again with growing pauses; the rest is not. The key
- * goes to the given address alone: redirects are refused, not followed.
+ * A coordinator that restarts is away for a second or two. Whatever may be repeated without harm (reads,
+ * uploads named by their content, submissions with a key) is sent again with growing pauses; the rest is
+ * not. The key goes to the given address alone: redirects are refused, not followed.
  */
 import { apiError, Unreachable } from "./errors.ts";
 

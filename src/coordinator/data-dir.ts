@@ -36,8 +36,9 @@ export function layOut(path: string, dbPath: string | undefined): DataDir {
 }
 
 /**
- * The id that the first record will carry. It is kept beside the log as well, because between the first start's
- * steps results and log could otherwise come to bear different ones. Two first starts at once agree on one.
+ * The id that the first record will carry. It is kept beside the log as well, because between the first
+ * start's steps results and log could otherwise come to bear different ones. Two first starts at once agree
+ * on one.
  */
 export function firstClusterId(path: string, make: () => string): string {
   const file = join(path, "cluster.json");

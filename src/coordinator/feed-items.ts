@@ -74,7 +74,9 @@ export function itemsOf(event: Event, moment: Moment, lookup: Lookup): FeedItem[
   }
 }
 
-/** A poisoned task stands still until somebody releases it: its run waits for a person, so the feed says so. */
+/**
+ * A poisoned task stands still until somebody releases it: its run waits for a person, so the feed says so.
+ */
 function ending(task_id: string, next: Next, { position, at }: Moment): FeedItem[] {
   if (next.state === "retry") return [];
   return [{ kind: "task_ended", position, at, task_id, state: next.state, reason: next.reason }];

@@ -1,9 +1,9 @@
 /**
  * Feeds: what happens in a run, from any position on, without a gap and for as long as somebody reads.
  *
- * What is past is read from the log, what comes is handed over as it commits; the seam is one position. A reader
- * who is too slow for the live part is not cut off: what has gathered for it is thrown away and read from the
- * log once it asks for more, so a feed costs at most a bounded buffer, whoever reads it.
+ * What is past is read from the log, what comes is handed over as it commits; the seam is one position. A
+ * reader who is too slow for the live part is not cut off: what has gathered for it is thrown away and read
+ * from the log once it asks for more, so a feed costs at most a bounded buffer, whoever reads it.
  */
 import type { State } from "../core/index.ts";
 import { decodeRecord, type EventLog, type LogRecord } from "../log/index.ts";

@@ -346,7 +346,8 @@ describe("on the wire", () => {
     expect(await raw(server, "nonsense\r\n\r\n")).toMatch(
       /^HTTP\/1.1 400 .*application\/problem\+json.*invalid_request/s,
     );
-    const long = `GET /api/status HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`;
+    const headers = `Host: 127.0.0.1:${server.port}\r\nX-Long: ${"x".repeat(20_000)}`;
+    const long = `GET /api/status HTTP/1.1\r\n${headers}\r\n\r\n`;
     expect(await raw(server, long)).toMatch(/^HTTP\/1.1 431 .*headers_too_large/s);
     expect(await call<StatusView>(server, "/api/status")).toMatchObject({ epoch: 1 });
   });

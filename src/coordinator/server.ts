@@ -1,7 +1,7 @@
 /**
- * A coordinator as a process: data directory, log, blobs, results, the coordinator itself, and the port on which
- * everybody finds it. Started step by step, and each step leaves behind what undoes it, so that a start which
- * fails half-way and a stop take the same way back.
+ * A coordinator as a process: data directory, log, blobs, results, the coordinator itself, and the port on
+ * which everybody finds it. Started step by step, and each step leaves behind what undoes it, so that a
+ * start which fails half-way and a stop take the same way back.
  */
 import type { FastifyInstance } from "fastify";
 import type { WebSocket } from "ws";
@@ -174,7 +174,10 @@ async function oldestTime(log: EventLog): Promise<number | null> {
   return null;
 }
 
-/** So that the file shows everything to whoever opens it next; what is missing would be added at the next start. */
+/**
+ * So that the file shows everything to whoever opens it next; what is missing would be added at the next
+ * start.
+ */
 async function catchUp(results: Results, position: number, clock: Clock): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = clock.after(RESULTS_PATIENCE_MS, resolve);

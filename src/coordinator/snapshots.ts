@@ -1,6 +1,7 @@
 /**
- * When a snapshot is due: after so many events, or so much time in which something happened. It is written by a
- * process of its own; one that fails costs a longer start and nothing else, so it is logged and tried again.
+ * When a snapshot is due: after so many events, or so much time in which something happened. It is written
+ * by a process of its own; one that fails costs a longer start and nothing else, so it is logged and tried
+ * again.
  */
 import { spawnSnapshot, type SnapshotRun } from "../log/index.ts";
 import type { Clock, Logger } from "../ports/index.ts";

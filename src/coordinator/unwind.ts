@@ -1,4 +1,7 @@
-/** What has been opened, to be closed in the opposite order. One that fails to close does not keep the rest open. */
+/**
+ * What has been opened, to be closed in the opposite order. One that fails to close does not keep the rest
+ * open.
+ */
 import type { Logger } from "../ports/index.ts";
 
 export class Unwind {

@@ -1,4 +1,7 @@
-/** Reads: computed from the state now, sent when that state is durable, with how fresh they are in the headers. */
+/**
+ * Reads: computed from the state now, sent when that state is durable, with how fresh they are in the
+ * headers.
+ */
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import type { State } from "../../core/index.ts";
@@ -37,8 +40,8 @@ export function fresh(context: HttpContext, reply: FastifyReply, position: numbe
 }
 
 /**
- * After a command: resolves once what it decided is committed. Gives no reply back, for a reply is thenable: to
- * await one is to wait until it has been sent.
+ * After a command: resolves once what it decided is committed. Gives no reply back, for a reply is
+ * thenable: to await one is to wait until it has been sent.
  */
 export async function committedNow(context: HttpContext, reply: FastifyReply): Promise<void> {
   const { loop } = context.coordinator;

@@ -1,6 +1,6 @@
 /**
- * The HTTP side of a coordinator. Routes are grouped by what they are about; what holds for all of them (who may
- * ask, how bodies come in, how anything that goes wrong is answered) is put in place here, once.
+ * The HTTP side of a coordinator. Routes are grouped by what they are about; what holds for all of them
+ * (who may ask, how bodies come in, how anything that goes wrong is answered) is put in place here, once.
  */
 import Fastify, { type FastifyInstance } from "fastify";
 import { problem, type Problem } from "../../protocol/index.ts";

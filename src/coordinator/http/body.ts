@@ -1,8 +1,9 @@
 /**
  * Bodies: how they come in, within limits that hold while they stream.
  *
- * JSON is taken whole, at most the limit of its route, and parsed by the protocol's own parser. Bytes are handed
- * on as they arrive. Neither may be slow for ever: a whole body has 30 s, a stream 30 s for its next piece.
+ * JSON is taken whole, at most the limit of its route, and parsed by the protocol's own parser. Bytes are
+ * handed on as they arrive. Neither may be slow for ever: a whole body has 30 s, a stream 30 s for its next
+ * piece.
  */
 import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";

@@ -1,8 +1,9 @@
 /**
- * Live updates for dashboards: a whole picture first, then what has changed since, ten times a second at most.
+ * Live updates for dashboards: a whole picture first, then what has changed since, ten times a second at
+ * most.
  *
- * A change names what a task or a worker is now, not how it became so, so changes may be gathered, repeated or
- * left out in between. Whoever reads too slowly is closed and told to take the whole picture again.
+ * A change names what a task or a worker is now, not how it became so, so changes may be gathered, repeated
+ * or left out in between. Whoever reads too slowly is closed and told to take the whole picture again.
  */
 import type { Event, State } from "../../core/index.ts";
 import { CLOSE, type TaskView, type WorkerView } from "../../protocol/index.ts";

@@ -1,9 +1,9 @@
 /**
  * Who may ask at all, before anything is read.
  *
- * Everything here listens on loopback, where a browser is the way in: a page elsewhere can send requests to this
- * machine, and by rebinding its own name even read the answers. So the `Host` must be ours, a foreign `Origin`
- * is refused, and whatever changes something needs the yard's key, which no page can know.
+ * Everything here listens on loopback, where a browser is the way in: a page elsewhere can send requests to
+ * this machine, and by rebinding its own name even read the answers. So the `Host` must be ours, a foreign
+ * `Origin` is refused, and whatever changes something needs the yard's key, which no page can know.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { problem, type Problem } from "../../protocol/index.ts";

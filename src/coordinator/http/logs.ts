@@ -104,7 +104,10 @@ async function* readLog(
   }
 }
 
-/** A worker stores the whole log before it reports the result: what is there when the attempt is over is all. */
+/**
+ * A worker stores the whole log before it reports the result: what is there when the attempt is over is
+ * all.
+ */
 async function* followLog(
   context: HttpContext,
   key: LogKey,

@@ -4,7 +4,7 @@ import { isUlid } from "../../core/index.ts";
 import { nearest } from "../../protocol/index.ts";
 import { refusal, type Refusal } from "./refusal.ts";
 
-export const PAGE_LIMIT = 500;
+const PAGE_LIMIT = 500;
 const PAGE_DEFAULT = 50;
 
 /** @throws Refusal when a parameter is unknown or given twice. */

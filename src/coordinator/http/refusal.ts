@@ -1,8 +1,8 @@
 /**
  * How a request ends otherwise than well: a problem document, whatever went wrong and wherever it did.
  *
- * Inside a route a refusal is thrown: it leaves through layers of awaits to the one place that answers. What is
- * not a refusal and not known here is a defect: the caller learns only that, our log the rest.
+ * Inside a route a refusal is thrown: it leaves through layers of awaits to the one place that answers.
+ * What is not a refusal and not known here is a defect: the caller learns only that, our log the rest.
  */
 import type { FastifyReply } from "fastify";
 import { InvariantError, type Rejection } from "../../core/index.ts";
@@ -64,7 +64,7 @@ export function answerError(context: HttpContext, reply: FastifyReply, error: un
   return sendProblem(reply, problemOf(context, error));
 }
 
-export function problemOf(context: HttpContext, error: unknown): Problem {
+function problemOf(context: HttpContext, error: unknown): Problem {
   if (error instanceof Refusal) return error.problem;
   if (error instanceof LoopEnded) return loopProblem(error);
   const known = codedProblem(error);
@@ -76,7 +76,9 @@ export function problemOf(context: HttpContext, error: unknown): Problem {
   return problem("internal", "the coordinator met a defect; its log says which");
 }
 
-/** Nothing is written any more; whoever starts the coordinator again finds everything that was acknowledged. */
+/**
+ * Nothing is written any more; whoever starts the coordinator again finds everything that was acknowledged.
+ */
 function loopProblem({ code, message }: LoopEnded): Problem {
   return isProblemCode(code) ? problem(code, message) : problem("shutting_down", `${message} (${code})`);
 }

@@ -1,4 +1,7 @@
-/** Runs: opened (or attached to by key), listed, cancelled; their cases, and what they taught about durations. */
+/**
+ * Runs: opened (or attached to by key), listed, cancelled; their cases, and what they taught about
+ * durations.
+ */
 import type { FastifyInstance } from "fastify";
 import { hasEnded, type State } from "../../core/index.ts";
 import type { Page, RunView } from "../../protocol/index.ts";

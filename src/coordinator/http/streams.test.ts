@@ -141,7 +141,9 @@ describe("a feed in special places", () => {
     expect(await reading.item()).toMatchObject({ kind: "task_started", task_id: a, worker_id: "w1" });
     await reading.stop();
   });
+});
 
+describe("a feed that is hard to read", () => {
   test("that is read too slowly goes on from the log and leaves nothing out", async () => {
     const { loop } = yard.coordinator;
     const { log, clock } = yard.context;
@@ -326,43 +328,43 @@ describe("blobs", () => {
   });
 });
 
+function viewer(): { connection: Connection; sent: string[]; closed: number[]; buffered: number } {
+  const self = {
+    sent: [] as string[],
+    closed: [] as number[],
+    buffered: 0,
+    connection: {
+      send: (text: string) => void self.sent.push(text),
+      close: (code: number) => void self.closed.push(code),
+      bufferedBytes: () => self.buffered,
+      onMessage: () => {},
+      onClose: () => {},
+    },
+  };
+  return self;
+}
+
+/** Gathering is over when the test says so. */
+function gathering(): { feed: DashboardFeed; tell: () => Promise<void> } {
+  let call: () => void = () => {};
+  const after = (_delayMs: number, then: () => void) => {
+    call = then;
+    return { cancel: () => {} };
+  };
+  const feed = new DashboardFeed({ ...yard.context, clock: { ...yard.context.clock, after } });
+  const before = yard.context.signals.committed.bind(yard.context.signals);
+  yard.context.signals.committed = (events) => {
+    before(events);
+    feed.committed(events);
+  };
+  const tell = async () => {
+    call();
+    await yard.coordinator.loop.committed();
+  };
+  return { feed, tell };
+}
+
 describe("a dashboard", () => {
-  function viewer(): { connection: Connection; sent: string[]; closed: number[]; buffered: number } {
-    const self = {
-      sent: [] as string[],
-      closed: [] as number[],
-      buffered: 0,
-      connection: {
-        send: (text: string) => void self.sent.push(text),
-        close: (code: number) => void self.closed.push(code),
-        bufferedBytes: () => self.buffered,
-        onMessage: () => {},
-        onClose: () => {},
-      },
-    };
-    return self;
-  }
-
-  /** Gathering is over when the test says so. */
-  function gathering(): { feed: DashboardFeed; tell: () => Promise<void> } {
-    let call: () => void = () => {};
-    const after = (_delayMs: number, then: () => void) => {
-      call = then;
-      return { cancel: () => {} };
-    };
-    const feed = new DashboardFeed({ ...yard.context, clock: { ...yard.context.clock, after } });
-    const before = yard.context.signals.committed.bind(yard.context.signals);
-    yard.context.signals.committed = (events) => {
-      before(events);
-      feed.committed(events);
-    };
-    const tell = async () => {
-      call();
-      await yard.coordinator.loop.committed();
-    };
-    return { feed, tell };
-  }
-
   test("is told what a task is now, however often it changed", async () => {
     const { feed, tell } = gathering();
     const page = viewer();

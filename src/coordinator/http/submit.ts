@@ -213,8 +213,8 @@ async function answeredBefore(
 }
 
 /**
- * A run of its own is opened with the submission or not at all. So a refusal is looked for first, on the state
- * as it would be with the run; nothing can come in between, for nothing here waits.
+ * A run of its own is opened with the submission or not at all. So a refusal is looked for first, on the
+ * state as it would be with the run; nothing can come in between, for nothing here waits.
  */
 function execute(
   { coordinator }: HttpContext,

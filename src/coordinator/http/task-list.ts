@@ -1,8 +1,8 @@
 /**
  * The newest tasks, page by page: those in memory and those that only the results still know, as one list.
  *
- * Ids sort by time, so a page is the largest ids below the cursor, and whatever comes in meanwhile stands above
- * it. Where both sides know a task, memory is right and the row of the results is passed over.
+ * Ids sort by time, so a page is the largest ids below the cursor, and whatever comes in meanwhile stands
+ * above it. Where both sides know a task, memory is right and the row of the results is passed over.
  */
 import type { EndState, State, Task } from "../../core/index.ts";
 import type { Page, TaskView } from "../../protocol/index.ts";

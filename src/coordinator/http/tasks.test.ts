@@ -187,7 +187,7 @@ describe("listing tasks", () => {
     return all;
   }
 
-  test("shows what is in memory and what only the results know as one list, newest first, each once", async () => {
+  test("shows memory and results as one list, newest first, each task once", async () => {
     const ids: string[] = [];
     for (let i = 0; i < 30; i++) ids.push(...(await submit(command(`task ${i}`))).task_ids);
     const { loop } = yard.coordinator;

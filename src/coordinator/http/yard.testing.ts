@@ -1,4 +1,6 @@
-/** A whole yard for tests of the API, without sockets: memory log, real blob store, real results in memory. */
+/**
+ * A whole yard for tests of the API, without sockets: memory log, real blob store, real results in memory.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,6 +21,13 @@ import type { HttpContext } from "./context.ts";
 
 export const KEY = "5a".repeat(32);
 const CLUSTER = "c".repeat(32);
+const IDENTITY = {
+  coordinator_id: "c1",
+  incarnation: "1",
+  host: "here",
+  pid: process.pid,
+  pid_started: "now",
+};
 
 export interface Yard {
   app: FastifyInstance;
@@ -49,14 +58,12 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
     clock,
     random,
     logger,
-    identity: { coordinator_id: "c1", incarnation: "1", host: "here", pid: process.pid, pid_started: "now" },
+    identity: IDENTITY,
     secret: new Uint8Array(Buffer.from(KEY, "hex")),
     settings: { ...DEFAULT_SETTINGS, ...settings },
     hash: () => "0".repeat(64),
     projectedPosition: () => results.status().watermark,
-    onCommitted: (committed) => {
-      for (const call of calls) call(committed);
-    },
+    onCommitted: (committed) => calls.forEach((call) => call(committed)),
     onEnded: (error) => fatal.push(error),
   });
   const { loop } = coordinator;
@@ -95,15 +102,17 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
   await coordinator.start();
   const app = createApp(context);
   const close = async () => {
-    closing.abort();
-    coordinator.stop();
-    await app.close();
-    await results.close();
-    await blobs.close();
-    await log.close();
+    await shut({ app, context, closing });
     await rm(dir, { recursive: true, force: true });
   };
   return { app, context, coordinator, log, fatal, closing, close };
+}
+
+async function shut({ app, context, closing }: Pick<Yard, "app" | "context" | "closing">): Promise<void> {
+  closing.abort();
+  context.coordinator.stop();
+  await app.close();
+  for (const part of [context.results, context.blobs, context.log]) await part.close();
 }
 
 export const AUTHORIZED = { authorization: `Bearer ${KEY}` };
