@@ -47,7 +47,12 @@ describe("a worker's disk that is really full", () => {
       return scan.treeHash;
     };
     // Files of some 200 kB on a disk of 4 MiB; the limit knows nothing of the disk.
-    const cache = await openWorkspaceCache({ dir: join(small, "cache"), limitBytes: 1e9, now: () => 0 });
+    const cache = await openWorkspaceCache({
+      dir: join(small, "cache"),
+      limitBytes: 1e9,
+      now: () => 0,
+      linkMethod: "hardlink",
+    });
     const prepare = (treeHash: string, slot: number) =>
       cache.prepare({ treeHash, slot, scope: "run", fetcher: holder });
     const old = await prepare(await upload(treeOf("a", 10)), 0);

@@ -6,7 +6,8 @@ import { lstatSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { BlobCache, LinkMethod } from "./blob-cache.ts";
+import type { BlobCache } from "./blob-cache.ts";
+import type { TreeMethod } from "./materialise.ts";
 import { readReady } from "./cache-records.ts";
 import { decodeManifest } from "./manifest.ts";
 import { forceRemove } from "./remove.ts";
@@ -20,7 +21,7 @@ export interface RoomOptions {
   limitBytes: number;
   blobs: BlobCache;
   trees: Map<string, number>;
-  method: LinkMethod;
+  method: TreeMethod;
   /** Workspace ids that must stay. */
   busy: ReadonlySet<string>;
 }

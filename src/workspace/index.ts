@@ -10,7 +10,7 @@ export type { BlobTransport, UploadReport } from "./upload.ts";
 export { openWorkspaceCache } from "./workspace-cache.ts";
 export type { PreparedWorkspace, PrepareOptions, WorkspaceCache } from "./workspace-cache.ts";
 export type { BlobFetcher } from "./fetch.ts";
-export type { LinkMethod } from "./blob-cache.ts";
+export type { TreeMethod } from "./materialise.ts";
 export {
   FetchedBlobCorrupt,
   FetchedBlobMissing,

@@ -27,14 +27,18 @@ import type { FileEntry, Manifest } from "./manifest.ts";
 import { forceRemove } from "./remove.ts";
 import { stampOf } from "./stat-cache.ts";
 
+const DEPENDENCY = /(^|\/)(node_modules|site-packages|dist-packages|vendor|\.venv|venv)\//;
 const FILES_PER_TURN = 200;
 const CHECKS_AT_ONCE = 8;
+
+/** `dependencies`: hard links below folders of dependencies, copies elsewhere. */
+export type TreeMethod = LinkMethod | "dependencies";
 
 export interface MaterialiseContext {
   dir: string;
   manifest: Manifest;
   blobs: BlobCache;
-  method: LinkMethod;
+  method: TreeMethod;
   /** Stamps of files with an inode of their own, as they were made; renewed here. */
   stamps: Map<string, string>;
   /** Brings a blob that turned out stale or damaged back into the cache. */
@@ -116,14 +120,14 @@ class Materialising {
 
   /** A shared inode is checked as the blob it is; a file of its own is hashed; whatever is wrong goes. */
   private async settleDoubt(entry: FileEntry, stat: BigIntStats): Promise<void> {
-    const { blobs, stamps, method } = this.context;
+    const { blobs, stamps } = this.context;
     const path = this.full(entry.path);
     const variant = variantOf(entry.mode);
     await blobs.verify(entry.sha256, variant);
     const now = lstatSync(path, { bigint: true });
     if (this.unchanged(entry, now)) return void this.kept.add(entry.path);
     stamps.delete(entry.path);
-    const ownInode = method !== "hardlink" && stat.nlink === 1n;
+    const ownInode = this.methodFor(entry) !== "hardlink" && stat.nlink === 1n;
     const same = ownInode && (await hashFile(path).catch(() => null))?.sha256 === entry.sha256;
     if (!same) return forceRemove(path);
     chmodSync(path, privateMode(variant));
@@ -149,13 +153,23 @@ class Materialising {
   }
 
   private async makeFile(entry: FileEntry): Promise<void> {
-    const { blobs, method, stamps } = this.context;
+    const { blobs, stamps } = this.context;
     const need = needOf(entry);
     const path = this.full(entry.path);
     while (blobs.fresh(need.sha256, need.variant) === null) await this.context.ensure(need);
-    const placed = blobs.place(need, path, method);
+    const placed = blobs.place(need, path, this.methodFor(entry));
     if (placed === "private") stamps.set(entry.path, stampOf(lstatSync(path, { bigint: true })));
     else stamps.delete(entry.path);
+  }
+
+  /**
+   * A test may write to its own sources (snapshots, golden files) and must not meet a read-only file there. A
+   * dependency is never written to, and there are tens of thousands of them: only these share inodes.
+   */
+  private methodFor(entry: FileEntry): LinkMethod {
+    const { method } = this.context;
+    if (method !== "dependencies") return method;
+    return DEPENDENCY.test(entry.path) ? "hardlink" : "copy";
   }
 
   makeLinks(): void {

@@ -12,7 +12,7 @@ import { rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync 
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeManifest, openWorkspaceCache, scanWorkspace, treeHashOf, uploadWorkspace } from "./index.ts";
-import type { LinkMethod, ManifestEntry, WorkspaceCache } from "./index.ts";
+import type { ManifestEntry, TreeMethod, WorkspaceCache } from "./index.ts";
 import { hashOf } from "./manifest.ts";
 import { Holder, makeTree, readTree, temporaryFolder } from "./test-support.ts";
 import type { Node } from "./test-support.ts";
@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
-const METHODS: LinkMethod[] = ["hardlink", "copy", "reflink"];
+const METHODS: TreeMethod[] = ["dependencies", "hardlink", "copy", "reflink"];
 const TREE: Record<string, Node> = {
   "a.txt": "alpha",
   "src/b.txt": "beta",
@@ -39,7 +39,7 @@ const TREE: Record<string, Node> = {
   empty: { dir: true },
 };
 
-function openCache(options: { linkMethod?: LinkMethod; limitBytes?: number } = {}): Promise<WorkspaceCache> {
+function openCache(options: { linkMethod?: TreeMethod; limitBytes?: number } = {}): Promise<WorkspaceCache> {
   const { linkMethod, limitBytes = 1e9 } = options;
   const method = linkMethod === undefined ? {} : { linkMethod };
   return openWorkspaceCache({ dir: join(base, "cache"), limitBytes, now: () => nowMs, ...method });
@@ -280,7 +280,7 @@ describe("eviction", () => {
   });
 
   it("removes the least recently used tree, keeps what others share and what is in use", async () => {
-    const cache = await openCache({ limitBytes: 320_000 });
+    const cache = await openCache({ linkMethod: "hardlink", limitBytes: 320_000 });
     const [a, b, c] = [await upload(big("a")), await upload(big("b")), await upload(big("c"))];
     await prepare(cache, a);
     nowMs += 1;
@@ -303,7 +303,7 @@ describe("eviction", () => {
   });
 
   it("never touches workspaces in use, even above the limit, until they are released", async () => {
-    const cache = await openCache({ limitBytes: 1_000 });
+    const cache = await openCache({ linkMethod: "hardlink", limitBytes: 1_000 });
     const [a, b] = [await upload(big("a")), await upload(big("b"))];
     const one = await prepare(cache, a, { slot: 0 });
     const two = await prepare(cache, b, { slot: 1 });
@@ -319,7 +319,7 @@ describe("eviction", () => {
   });
 
   it("counts what tests leave in their workspace", async () => {
-    const cache = await openCache({ limitBytes: 400_000 });
+    const cache = await openCache({ linkMethod: "hardlink", limitBytes: 400_000 });
     const made = await prepare(cache, await upload(big("a")));
     writeFileSync(join(made.dir, "left"), "x".repeat(300_000));
     linkSync(join(made.dir, "own"), join(made.dir, "linked"));
@@ -331,7 +331,7 @@ describe("eviction", () => {
   });
 
   it("remembers the order across a restart and drops blobs of no known tree first", async () => {
-    const first = await openCache();
+    const first = await openCache({ linkMethod: "hardlink" });
     const [a, b] = [await upload(big("a")), await upload(big("b"))];
     await prepare(first, b, { slot: 1 });
     nowMs += 10;
@@ -342,11 +342,11 @@ describe("eviction", () => {
     const stray = hashOf(Buffer.from("stray"));
     mkdirSync(join(base, "cache/blobs", stray.slice(0, 2)), { recursive: true });
     writeFileSync(join(base, "cache/blobs", stray.slice(0, 2), `${stray}.r`), "y".repeat(60_000));
-    const second = await openCache({ limitBytes: 290_000 });
+    const second = await openCache({ linkMethod: "hardlink", limitBytes: 290_000 });
     await second.evict();
     expect(existsSync(join(base, "cache/blobs", stray.slice(0, 2), `${stray}.r`))).toBe(false);
     expect(readdirSync(join(base, "cache/workspaces"))).toHaveLength(2);
-    const third = await openCache({ limitBytes: 200_000 });
+    const third = await openCache({ linkMethod: "hardlink", limitBytes: 200_000 });
     await third.evict();
     expect(readdirSync(join(base, "cache/workspaces"))).toEqual([`${b}-1`]);
   });

@@ -14,7 +14,6 @@ import { existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BlobCache, detectLinkMethod } from "./blob-cache.ts";
-import type { LinkMethod } from "./blob-cache.ts";
 import { dropReady, readIndex, readReady, writeIndex, writeReady } from "./cache-records.ts";
 import type { Ready } from "./cache-records.ts";
 import { isNoRoom, WorkspaceDiskFull } from "./errors.ts";
@@ -25,6 +24,7 @@ import { Gate } from "./gate.ts";
 import { decodeManifest, MAX_MANIFEST_BYTES } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 import { materialise, needOf } from "./materialise.ts";
+import type { TreeMethod } from "./materialise.ts";
 import type { NameRules } from "./path-rules.ts";
 import { forceRemove } from "./remove.ts";
 
@@ -61,7 +61,7 @@ export async function openWorkspaceCache(options: {
   limitBytes: number;
   now: () => number;
   /** For file systems where the detected way does not suit. */
-  linkMethod?: LinkMethod;
+  linkMethod?: TreeMethod;
 }): Promise<WorkspaceCache> {
   const { dir } = options;
   mkdirSync(join(dir, "workspaces"), { recursive: true });
@@ -70,7 +70,8 @@ export async function openWorkspaceCache(options: {
   const index = await readIndex(dir);
   const blobs = new BlobCache(join(dir, "blobs"));
   await blobs.load(index.stamps);
-  const method = options.linkMethod ?? detectLinkMethod(join(dir, "tmp"));
+  const detected = detectLinkMethod(join(dir, "tmp"));
+  const method = options.linkMethod ?? (detected === "hardlink" ? "dependencies" : detected);
   const names = detectNameRules(join(dir, "tmp"));
   return new DirectoryWorkspaceCache({ ...options, blobs, method, names, trees: index.trees });
 }
@@ -82,7 +83,7 @@ interface Parts {
   limitBytes: number;
   now: () => number;
   blobs: BlobCache;
-  method: LinkMethod;
+  method: TreeMethod;
   names: NameRules;
   trees: Map<string, number>;
 }
