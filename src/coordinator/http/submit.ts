@@ -1,5 +1,5 @@
 /** The routes that bring tasks in: one as people write it, or many at once. */
-import { hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { decide, ulidAfter, type Decision, type Run, type Submit } from "../../core/index.ts";
 import type { SubmitAnswer } from "../../protocol/index.ts";
@@ -134,8 +134,10 @@ function readKey(request: FastifyRequest): Submit["idempotency"] {
   if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw badParameter("Idempotency-Key", "the Idempotency-Key must have 1 to 255 printable characters");
   }
-  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  return { key, body_hash: hash("sha256", Buffer.concat([Buffer.from(`${request.url}\n`), body]), "hex") };
+  // The address belongs to what was asked: it may name the run.
+  const asked = createHash("sha256").update(`${request.url}\n`);
+  if (Buffer.isBuffer(request.body)) asked.update(request.body);
+  return { key, body_hash: asked.digest("hex") };
 }
 
 interface Given {

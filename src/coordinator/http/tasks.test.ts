@@ -144,6 +144,19 @@ describe("an Idempotency-Key", () => {
     expect((await yard.log.tip()).position).toBe(position);
   });
 
+  test("that is too old for the state is answered from the results", async () => {
+    const first = (await post(yard, "/api/tasks/bulk", body, key)).json<SubmitAnswer>();
+    const { loop } = yard.coordinator;
+    await yard.context.results.reached(loop.committedPosition);
+    loop.state.idempotency.clear();
+    yard.context.logSince = 0;
+    const again = (await post(yard, "/api/tasks/bulk", body, key)).json<SubmitAnswer>();
+    expect(again).toEqual({ ...first, replayed: true });
+    const other = await post(yard, "/api/tasks/bulk", { tasks: [command("c")] }, key);
+    expect(other.json()).toMatchObject({ status: 422, code: "idempotency_key_reused" });
+    expect(loop.state.tasks.size).toBe(2);
+  });
+
   test("sent with another body is refused", async () => {
     await post(yard, "/api/tasks/bulk", body, key);
     const other = await post(yard, "/api/tasks/bulk", { tasks: [command("c")] }, key);
