@@ -25,19 +25,17 @@ const HINTS: Readonly<Record<string, string>> = {
   EROFS: "Give a --data-dir on a file system that can be written to.",
 };
 
-const SYSTEM_CODES: Readonly<Record<string, string>> = {
-  EADDRINUSE: "port_taken",
-  ENOSPC: "disk_full",
-  EDQUOT: "disk_full",
-};
+const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
 /** Whatever went wrong on the way up. */
 export function startError(error: unknown): StartError {
   if (error instanceof StartError) return error;
   const found = error instanceof Error && "code" in error ? String(error.code) : "";
   const isSystem = /^E[A-Z0-9]+$/.test(found);
-  const code = SYSTEM_CODES[found] ?? (isSystem ? "data_dir_unusable" : found || "start_failed");
   const message = error instanceof Error ? error.message : String(error);
+  // Engines that write their files themselves tell of a full disk in their own words.
+  const isFull = FULL.has(found) || message.includes("No space left");
+  const code = isFull ? "disk_full" : isSystem ? "data_dir_unusable" : found || "start_failed";
   return new StartError(code, message, { hint: HINTS[found] ?? HINTS[code] ?? "", cause: error });
 }
 
