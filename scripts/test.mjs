@@ -25,6 +25,7 @@ const PARTS = [
     run: () => program("dist/sim/main.js", ["--seeds", "200"]),
   },
   { name: "end to end", needs: "test/e2e", run: () => vitest("test/e2e", { onOutput }) },
+  { name: "faults, short", needs: "test/faults", run: () => vitest("test/faults", { onOutput }) },
 ];
 
 // The unit tests have a part of their own here, the slow ones included.
