@@ -170,22 +170,6 @@ describe("a feed", () => {
     expect(await take(2)).toEqual(["a", "b"]);
   });
 
-  test("puts a line together that comes in pieces, also within a character", async () => {
-    const bytes = new TextEncoder().encode(`${JSON.stringify(ended(5, "ä"))}\n`);
-    const cut = bytes.indexOf(0xc3) + 1;
-    const body = new ReadableStream<Uint8Array>({
-      start(controller) {
-        for (const piece of [bytes.slice(0, cut), bytes.slice(cut)]) controller.enqueue(piece);
-        controller.close();
-      },
-    });
-    const client = connect({ url, fetch: async () => new Response(body) });
-    for await (const item of client.feed("r")) {
-      expect(item.task_id).toBe("ä");
-      break;
-    }
-  });
-
   test("of an unknown run ends with the refusal", async () => {
     answers = [json({ code: "run_unknown", detail: "no run r" }, 404)];
     await expect(take(1)).rejects.toMatchObject({ code: "run_unknown" });
@@ -205,6 +189,22 @@ describe("a feed", () => {
     expect(found).toEqual(["a"]);
     expect(interruptions).toHaveLength(1);
   });
+});
+
+test("a feed puts a line together that comes in pieces, also within a character", async () => {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(ended(5, "ä"))}\n`);
+  const cut = bytes.indexOf(0xc3) + 1;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const piece of [bytes.slice(0, cut), bytes.slice(cut)]) controller.enqueue(piece);
+      controller.close();
+    },
+  });
+  const client = connect({ url, fetch: async () => new Response(body) });
+  for await (const item of client.feed("r")) {
+    expect(item.task_id).toBe("ä");
+    break;
+  }
 });
 
 test("a followed log goes on with the byte and the attempt at which its connection broke", async () => {
