@@ -2,6 +2,7 @@
  * Errors as people read them: what happened, why, and the next command. Whatever else is thrown becomes one of
  * these at the very end; a stack is shown only for what nobody foresaw.
  */
+import { ApiError, Unreachable } from "../client/index.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 
 export interface Trouble {
@@ -32,40 +33,45 @@ export function infrastructure(code: string, message: string, next: string | nul
   return new CliError({ code, exit: EXIT.infrastructure, message, next });
 }
 
-interface Coded {
+interface Coded extends Error {
   code: string;
-  message: string;
-  status?: unknown;
-  detail?: unknown;
-  errors?: unknown;
   hint?: unknown;
 }
 
-function isCoded(error: unknown): error is Error & Coded {
+function isCoded(error: unknown): error is Coded {
   return error instanceof Error && "code" in error && typeof error.code === "string";
 }
 
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof CliError) return error.trouble;
-  if (isCoded(error) && typeof error.status === "number") return refusal(error, error.status);
+  if (error instanceof ApiError) return refusal(error);
+  if (error instanceof Unreachable) {
+    const next = "start one with testyard up or testyard coordinator, or name another with --coordinator";
+    return { code: error.code, exit: EXIT.infrastructure, message: error.message, next };
+  }
   if (isCoded(error)) return coded(error);
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const next = "this is a defect of testyard: please report it with the lines above";
   return { code: "internal", exit: EXIT.infrastructure, message, next };
 }
 
-function coded(error: Error & Coded): Trouble {
-  const exit = error.code === "client_key_missing" ? EXIT.authentication : EXIT.infrastructure;
-  const next = typeof error.hint === "string" ? error.hint : null;
+function coded(error: Coded): Trouble {
+  const exit = error.code.startsWith("client_key") ? EXIT.authentication : EXIT.infrastructure;
+  const next = typeof error.hint === "string" && error.hint !== "" ? error.hint : null;
   return { code: error.code, exit, message: error.message, next };
 }
 
-/** A coordinator's answer that is none of ours to repair: 401 is the key, other 4xx what was asked for. */
-function refusal(error: Error & Coded, status: number): Trouble {
-  const { code, message } = error;
-  const details =
-    Array.isArray(error.errors) && error.errors.length > 0 ? { errors: error.errors } : undefined;
-  const base = { code, message: message + pointers(error.errors), ...(details !== undefined && { details }) };
+/** 401 and 403 are about the key, other 4xx about what was asked for, 5xx about the coordinator. */
+function refusal(error: ApiError): Trouble {
+  const { code, status, errors } = error;
+  const places = errors
+    .slice(0, POINTERS_SHOWN)
+    .map(({ pointer, message }) => `\n  ${pointer || "/"}: ${message}`);
+  const base = {
+    code,
+    message: error.detail + places.join(""),
+    ...(errors.length > 0 && { details: { errors } }),
+  };
   if (status === 401 || status === 403) {
     const next = "name the yard's data directory with --data-dir, or set TESTYARD_CLIENT_KEY";
     return { ...base, exit: EXIT.authentication, next };
@@ -74,13 +80,7 @@ function refusal(error: Error & Coded, status: number): Trouble {
   return { ...base, exit: EXIT.infrastructure, next: "look at the coordinator's own output" };
 }
 
-function pointers(errors: unknown): string {
-  if (!Array.isArray(errors)) return "";
-  const lines = errors.slice(0, 5).map((error: { pointer?: unknown; message?: unknown }) => {
-    return `\n  ${String(error.pointer ?? "") || "/"}: ${String(error.message ?? "")}`;
-  });
-  return lines.join("");
-}
+const POINTERS_SHOWN = 5;
 
 function nextFor(code: string): string | null {
   switch (code) {

@@ -14,6 +14,8 @@ try {
 } catch (error) {
   process.exitCode = error instanceof CommanderError ? exitOfParser(error) : failed(error);
 }
+// Kept-alive connections would hold the process for seconds; what was printed must be out first.
+process.stdout.write("", () => process.stderr.write("", () => process.exit()));
 
 function failed(error: unknown): number {
   const trouble = troubleOf(error);

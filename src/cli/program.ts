@@ -1,5 +1,5 @@
 /** The command tree: one file each, gathered here, with the manners that all share. */
-import { Command, CommanderError } from "commander";
+import { Command, type CommanderError } from "commander";
 import { registerBench } from "./commands/bench.ts";
 import { registerCancel } from "./commands/cancel.ts";
 import { registerCoordinator } from "./commands/coordinator.ts";

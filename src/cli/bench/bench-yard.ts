@@ -40,12 +40,20 @@ export async function startBenchYard(options: {
   const { workers: count, slots, onNote } = options;
   const dir = join(folder, "workers");
   const workers = startWorkers({
-    ...{ url, key, count, slots, dir, onNote },
+    url,
+    key,
+    count,
+    slots,
+    dir,
+    onNote,
     ...(options.env !== undefined && { env: options.env }),
   });
   await until(async () => (await client.status()).workers.connected === count, "all workers are connected");
   return {
-    ...{ client, dataDir, dbPath: join(dataDir, "results.duckdb"), workers },
+    client,
+    dataDir,
+    dbPath: join(dataDir, "results.duckdb"),
+    workers,
     coordinatorPid: child.pid ?? 0,
     async stop() {
       await workers.close();

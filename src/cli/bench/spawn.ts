@@ -48,7 +48,9 @@ export async function benchSpawn(options: {
     }, "every task has succeeded");
     const rate = tasks / ((performance.now() - start) / 1000);
     return {
-      ...{ tasks, workers, parallel },
+      tasks,
+      workers,
+      parallel,
       tasks_per_second: Math.round(rate),
       bare_spawns_per_second: Math.round(bare),
       ratio: Math.round((rate / bare) * 1000) / 1000,

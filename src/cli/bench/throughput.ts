@@ -57,7 +57,11 @@ export async function benchThroughput(options: {
     const { cluster_id } = await yard.client.status();
     await yard.stop();
     return {
-      ...{ tasks, workers, slots_per_worker: SLOTS, ...full.numbers, flush_ms: round(flush_ms) },
+      tasks,
+      workers,
+      slots_per_worker: SLOTS,
+      ...full.numbers,
+      flush_ms: round(flush_ms),
       submit_to_done_ms: {
         p50: round(percentile(latencies, 0.5)),
         p99: round(percentile(latencies, 0.99)),

@@ -37,7 +37,10 @@ async function coordinate(flags: Flags): Promise<number> {
   const { createLogger } = await import("../../platform/index.ts");
   const { dataDir, dbPath } = dataPlaces(flags);
   const server = await serve({
-    ...{ host: flags.host, port: flags.port, dataDir, dbPath },
+    host: flags.host,
+    port: flags.port,
+    dataDir,
+    dbPath,
     coordinatorId: flags.coordinatorId,
     suspectMs: flags.heartbeatTimeout,
     logger: createLogger({ level: "info", json: false }),

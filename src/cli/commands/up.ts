@@ -31,7 +31,9 @@ async function up(flags: Flags): Promise<number> {
   const interrupt = onInterrupt();
   const workers = flags.workerCount ?? defaultWorkers();
   const yard = await startYard({
-    ...{ host: flags.host, port: flags.port, ...dataPlaces(flags) },
+    host: flags.host,
+    port: flags.port,
+    ...dataPlaces(flags),
     workers,
     slots: defaultSlots(Math.max(1, workers)),
     onNote: say,

@@ -41,7 +41,7 @@ async function verify(dataDir: string): Promise<Verification> {
   const log = await openLmdbLog({ dir, readOnly: true });
   try {
     if ((await log.first()) <= 1) return await verifyLog(log);
-    const snapshot = await readLatestSnapshot(join(dataDir, "snapshots"));
+    const snapshot = readLatestSnapshot(join(dataDir, "snapshots"));
     return await verifyLog(log, snapshot ?? undefined);
   } finally {
     await log.close();

@@ -1,5 +1,6 @@
 /** testyard worker: runs attempts for a coordinator. */
 import type { Command } from "commander";
+import type { Executor } from "../../worker/index.ts";
 import { findKey, httpUrl } from "../connection.ts";
 import { CliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -69,7 +70,7 @@ async function work(flags: Flags): Promise<void> {
 }
 
 /** Only `testyard bench throughput` sets the variable, for workers of its own. */
-async function benchExecutor(): Promise<import("../../worker/index.ts").Executor | undefined> {
+async function benchExecutor(): Promise<Executor | undefined> {
   if (process.env["TESTYARD_BENCH_NOOP"] !== "1") return undefined;
   const { createNoopExecutor } = await import("../bench/noop-executor.ts");
   return createNoopExecutor();

@@ -30,7 +30,11 @@ export async function attach(runId: string, flags: AttachFlags): Promise<number>
   const interrupt = onInterrupt();
   const progress = startProgress(book);
   const end = await followRun({
-    ...{ client, runId, book, progress, from: 0 },
+    client,
+    runId,
+    book,
+    progress,
+    from: 0,
     placementTimeoutMs: flags.placementTimeout,
     signal: interrupt.signal,
   }).finally(() => {
@@ -44,7 +48,10 @@ export async function attach(runId: string, flags: AttachFlags): Promise<number>
   return conclude({
     run: { run_id: runId, name: view.name, project: view.project, url: null },
     startedAt: view.opened_at,
-    ...{ book, problems: [], workspace: process.cwd(), flags },
+    book,
+    problems: [],
+    workspace: process.cwd(),
+    flags,
     coordinator: { flag: coordinatorFlag(flags) },
   });
 }

@@ -1,6 +1,6 @@
 /** The end of a run: one report, printed and written, and the code that the program ends with. */
 import { buildReport, renderSummary, type ProblemFacts, type RunReport } from "../../reports/index.ts";
-import { EXIT } from "../exit-codes.ts";
+import type { ExitCode } from "../exit-codes.ts";
 import { paintFor, print, printJson, say } from "../io.ts";
 import { environmentOf } from "./environment.ts";
 import { writeReports, type ReportFlags } from "./reports.ts";
@@ -30,7 +30,7 @@ export async function conclude(what: Conclusion): Promise<number> {
   if (what.flags.json) printJson(report);
   else print(summaryOf(report, what.coordinator));
   for (const path of written) say(`report: ${path}`);
-  return report.verdict.exit_code satisfies (typeof EXIT)[keyof typeof EXIT];
+  return report.verdict.exit_code satisfies ExitCode;
 }
 
 function summaryOf(report: RunReport, coordinator: Conclusion["coordinator"]): string {

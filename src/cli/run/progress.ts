@@ -2,7 +2,7 @@
  * How a run is going, while it goes: on a terminal a few lines that are redrawn, elsewhere one line for each
  * thing that ended. Everything on stderr; the result has stdout for itself.
  */
-import { oneLine } from "../../reports/index.ts";
+import { type AttemptFacts, oneLine } from "../../reports/index.ts";
 import { isLive, paintFor, say } from "../io.ts";
 import { duration } from "../table.ts";
 import type { Change, RunBook } from "./run-book.ts";
@@ -44,20 +44,25 @@ function endLine(change: Change, book: RunBook): string | null {
     case "started":
       return null;
     case "attempt_ended": {
-      if (change.next === "completed") return null;
-      const { outcome, worker_id, duration_ms, error } = change.attempt;
-      const why = error === null ? "" : `: ${oneLine(error.message)}`;
-      const again = change.next === "retry" ? " (again)" : "";
-      const what = `${outcome.replace("_", " ")}${again}`;
-      return `${count} ${what}  ${oneLine(change.task.name)}  ${duration(duration_ms)}  ${worker_id}${why}`;
+      if (change.next !== "retry") return null;
+      const { outcome } = change.attempt;
+      return `${count} ${outcome.replace("_", " ")}, again  ${howOf(change.task.name, change.attempt, null)}`;
     }
     case "task_ended": {
-      if (["failed", "timed_out"].includes(change.state)) return null;
-      const why = change.reason === null ? "" : `: ${oneLine(change.reason)}`;
-      const state = change.state === "completed" ? "ok" : change.state;
-      return `${count} ${state}  ${oneLine(change.task.name)}${why}`;
+      const state = change.state === "completed" ? "ok" : change.state.replace("_", " ");
+      return `${count} ${state}  ${howOf(change.task.name, change.last, change.reason)}`;
     }
   }
+}
+
+function howOf(name: string, attempt: AttemptFacts | null, reason: string | null): string {
+  const why = reason ?? attempt?.error?.message ?? null;
+  const parts = [
+    oneLine(name),
+    ...(attempt === null ? [] : [duration(attempt.duration_ms), attempt.worker_id]),
+    ...(why === null ? [] : [oneLine(why)]),
+  ];
+  return parts.join("  ");
 }
 
 const REDRAW_MS = 100;

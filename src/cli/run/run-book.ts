@@ -35,7 +35,14 @@ interface Entry {
 export type Change =
   | { kind: "started"; entry: RunningEntry }
   | { kind: "attempt_ended"; task: BookTask; attempt: AttemptFacts; next: string }
-  | { kind: "task_ended"; task: BookTask; state: TaskState; reason: string | null };
+  | {
+      kind: "task_ended";
+      task: BookTask;
+      state: TaskState;
+      reason: string | null;
+      /** null when it never ran. */
+      last: AttemptFacts | null;
+    };
 
 export interface CaseTally {
   passed: number;
@@ -54,7 +61,11 @@ export class RunBook {
 
   constructor(tasks: readonly BookTask[], fetchDocument: FetchDocument) {
     this.#fetchDocument = fetchDocument;
-    for (const task of tasks) this.#add(task);
+    for (const task of tasks) this.add(task);
+  }
+
+  add(task: BookTask): void {
+    this.#add(task);
   }
 
   #add(task: BookTask): Entry {
@@ -148,7 +159,8 @@ export class RunBook {
     this.#running.delete(item.task_id);
     this.#endedAt = Math.max(this.#endedAt, item.at);
     this.#end(entry, item);
-    return { kind: "task_ended", task: entry.task, state: item.state, reason: item.reason };
+    const last = [...entry.attempts.values()].at(-1) ?? null;
+    return { kind: "task_ended", task: entry.task, state: item.state, reason: item.reason, last };
   }
 
   #end(entry: Entry, how: { state: TaskState; reason: string | null }): void {

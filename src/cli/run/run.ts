@@ -8,11 +8,11 @@ import { posix, resolve } from "node:path";
 import type { Client } from "../../client/index.ts";
 import { uploadWorkspace, type WorkspaceScan } from "../../workspace/index.ts";
 import { clientFor, httpUrl, DEFAULT_URL } from "../connection.ts";
-import { CliError } from "../errors.ts";
+import { CliError, usage } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { onInterrupt } from "../interrupt.ts";
 import { say } from "../io.ts";
-import { defaultSlots, defaultWorkers, type Yard } from "../yard/yard.ts";
+import { defaultSlots, defaultWorkers } from "../yard/yard.ts";
 import { conclude } from "./conclude.ts";
 import { discoverAll, leftOutLine, problemsOf, scan, shippedLine, suiteLines } from "./discover.ts";
 import { startEmbedded } from "./embedded.ts";
@@ -20,7 +20,7 @@ import { followRun, type FollowEnd } from "./follow.ts";
 import { startProgress } from "./progress.ts";
 import type { ReportFormat } from "./reports.ts";
 import { RunBook } from "./run-book.ts";
-import { findSuites, workspaceOf, type FoundSuite } from "./suites.ts";
+import { findSuites, workspaceOf, type FoundSuite, type Suite } from "./suites.ts";
 import { planTasks, type TaskPlan } from "./tasks.ts";
 
 export interface RunFlags {
@@ -42,110 +42,112 @@ export interface RunFlags {
 }
 
 export async function run(paths: readonly string[], flags: RunFlags): Promise<number> {
-  const startedAt = Date.now();
   const interrupt = onInterrupt();
   const workspace = flags.root === undefined ? workspaceOf(paths, process.cwd()) : resolve(flags.root);
+  // Looked for first: where nothing is found no yard need come up.
   const suites = await findSuites(workspace, paths);
   if (suites.length === 0) throw nothingFound(paths);
-  const yard = openYard(workspace, flags);
+  const opening = openYard(workspace, flags);
   try {
-    const [found, scanned, { client, slots }] = await Promise.all([
-      discoverAll(suites),
-      scan(workspace, { onlyTracked: flags.onlyTracked === true }),
-      yard,
-    ]);
-    for (const line of [...suiteLines(found), leftOutLine(scanned)]) if (line !== null) say(line);
-    if (interrupt.signal.aborted) return EXIT.interrupted;
-    const session: Session = {
-      client,
-      slots,
-      workspace,
-      scanned,
-      found,
-      flags,
-      startedAt,
-      signal: interrupt.signal,
-    };
-    return await submitAndFollow(session);
+    return await runSuites(opening, { workspace, suites, flags, signal: interrupt.signal });
   } finally {
     interrupt.dispose();
-    await (await yard.catch(() => null))?.close();
+    await (await opening.catch(() => null))?.close();
   }
 }
 
-interface OpenYard {
-  client: Client;
-  slots: number;
-  close(): Promise<void>;
+/** The same in a yard that is there already. */
+export async function runIn(
+  yard: RunYard,
+  work: Omit<Work, "suites"> & { paths: readonly string[] },
+): Promise<number> {
+  const suites = await findSuites(work.workspace, work.paths);
+  if (suites.length === 0) throw nothingFound(work.paths);
+  return runSuites(Promise.resolve(yard), { ...work, suites });
 }
 
-async function openYard(workspace: string, flags: RunFlags): Promise<OpenYard> {
-  if (isEmbedded(flags)) {
+export interface RunYard {
+  client: Client;
+  slots: number;
+  /** How other commands reach it; null when it goes with the run. */
+  coordinator: { flag: string } | null;
+}
+
+interface Work {
+  workspace: string;
+  suites: readonly Suite[];
+  flags: RunFlags;
+  signal: AbortSignal;
+}
+
+interface Session extends RunYard, Omit<Work, "suites"> {
+  scanned: WorkspaceScan;
+  found: FoundSuite[];
+  startedAt: number;
+}
+
+async function openYard(workspace: string, flags: RunFlags): Promise<RunYard & { close(): Promise<void> }> {
+  if (flags.coordinator === undefined && (process.env["TESTYARD_COORDINATOR"] ?? "") === "") {
     const workers = flags.workers ?? defaultWorkers();
     const slots = flags.slots ?? defaultSlots(workers);
-    const yard: Yard = await startEmbedded(workspace, { workers, slots, onNote: say });
-    return yard;
+    const yard = await startEmbedded(workspace, { workers, slots, onNote: say });
+    return { client: yard.client, slots: yard.slots, coordinator: null, close: () => yard.close() };
+  }
+  if (flags.workers !== undefined || flags.slots !== undefined) {
+    throw usage("--workers and --slots are of a yard on this machine; that of --coordinator has its own");
   }
   const client = await clientFor(flags);
   const online = (await client.workers()).filter(
     ({ state, cordoned }) => state === "online" && cordoned === null,
   );
   const slots = online.reduce((sum, worker) => sum + worker.slots, 0);
-  return { client, slots: Math.max(1, slots), close: () => Promise.resolve() };
+  const coordinator = { flag: coordinatorFlag(flags) };
+  return { client, slots: Math.max(1, slots), coordinator, close: () => Promise.resolve() };
 }
 
-function isEmbedded(flags: RunFlags): boolean {
-  return flags.coordinator === undefined && (process.env["TESTYARD_COORDINATOR"] ?? "") === "";
-}
-
-interface Session {
-  client: Client;
-  slots: number;
-  workspace: string;
-  scanned: WorkspaceScan;
-  found: FoundSuite[];
-  flags: RunFlags;
-  startedAt: number;
-  signal: AbortSignal;
+async function runSuites(opening: Promise<RunYard>, work: Work): Promise<number> {
+  const startedAt = Date.now();
+  const { workspace, flags, signal } = work;
+  const [found, scanned, yard] = await Promise.all([
+    discoverAll(work.suites),
+    scan(workspace, { onlyTracked: flags.onlyTracked === true }),
+    opening,
+  ]);
+  for (const line of [...suiteLines(found), leftOutLine(scanned)]) if (line !== null) say(line);
+  if (signal.aborted) return EXIT.interrupted;
+  const { client, slots, coordinator } = yard;
+  return submitAndFollow({ client, slots, coordinator, workspace, flags, signal, scanned, found, startedAt });
 }
 
 async function submitAndFollow(session: Session): Promise<number> {
-  const { client, workspace, flags, found, startedAt } = session;
-  const plans = await plan(session);
+  const { client, flags, found } = session;
   const problems = problemsOf(found);
-  const name = nameOf(workspace);
-  if (plans.length === 0) {
-    const book = new RunBook([], (ref) => client.document(ref));
-    const run = { run_id: "", name, project: flags.project ?? "default", url: null };
-    return conclude({ run, startedAt, book, problems, workspace, coordinator: null, flags });
-  }
+  const plans = await plan(session);
+  const project = flags.project ?? "default";
+  const run = { run_id: "", name: nameOf(session.workspace), project, url: null };
+  const book = new RunBook([], (ref) => client.document(ref));
+  if (plans.length === 0) return conclude({ ...session, run, book, problems });
   await upload(session);
   const { position } = await client.status();
   const answer = await client.submitTasks(
     plans.map(({ input }) => input),
-    { run: { name }, ...(flags.project !== undefined && { project: flags.project }) },
+    { run: { name: run.name }, project },
   );
-  const tasks = plans.map(({ book }, i) => ({ ...book, task_id: answer.task_ids[i] ?? "" }));
-  const book = new RunBook(tasks, (ref) => client.document(ref));
-  const { end } = await follow(session, { book, runId: answer.run_id, from: position });
+  run.run_id = answer.run_id;
+  for (const [i, { book: task }] of plans.entries()) book.add({ ...task, task_id: answer.task_ids[i] ?? "" });
+  const end = await follow(session, { book, runId: answer.run_id, from: position });
   if (end === "interrupted") return interrupted(answer.run_id, session);
   if (end === "unplaceable") await client.cancelRun(answer.run_id);
-  const run = { run_id: answer.run_id, name, project: flags.project ?? "default", url: null };
-  const coordinator = isEmbedded(flags) ? null : { flag: coordinatorFlag(flags) };
-  return conclude({ run, startedAt, book, problems, workspace, coordinator, flags });
+  return conclude({ ...session, run, book, problems });
 }
 
 async function follow(
   { client, flags, signal }: Session,
   what: { book: RunBook; runId: string; from: number },
-): Promise<{ end: FollowEnd }> {
+): Promise<FollowEnd> {
   const progress = startProgress(what.book);
   try {
-    const end = await followRun({
-      ...{ client, progress, signal, ...what },
-      placementTimeoutMs: flags.placementTimeout,
-    });
-    return { end };
+    return await followRun({ client, progress, signal, ...what, placementTimeoutMs: flags.placementTimeout });
   } finally {
     progress.stop();
   }
@@ -167,7 +169,9 @@ async function plan(session: Session): Promise<TaskPlan[]> {
     );
   }
   return planTasks(found, {
-    ...{ slots, treeHash: scanned.treeHash, retries: flags.retries },
+    slots,
+    treeHash: scanned.treeHash,
+    retries: flags.retries,
     timeoutMs: flags.timeout ?? null,
     args: flags.args ?? [],
     env: flags.env ?? {},
@@ -181,12 +185,11 @@ async function upload({ client, scanned, workspace }: Session): Promise<void> {
   say(shippedLine(scanned, { uploadedBytes: report.uploadedBytes, ms: performance.now() - since }));
 }
 
-function interrupted(runId: string, { flags }: Session): number {
-  if (isEmbedded(flags)) say("interrupted; the yard of this run is stopped");
+function interrupted(runId: string, { coordinator }: Session): number {
+  if (coordinator === null) say("interrupted; the yard of this run is stopped");
   else {
-    const flag = coordinatorFlag(flags);
-    say(`detached; the run goes on. Back to it: testyard run --attach ${runId}${flag}`);
-    say(`or stop it: testyard cancel --run ${runId}${flag}`);
+    say(`detached; the run goes on. Back to it: testyard run --attach ${runId}${coordinator.flag}`);
+    say(`or stop it: testyard cancel --run ${runId}${coordinator.flag}`);
   }
   return EXIT.interrupted;
 }

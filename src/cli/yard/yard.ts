@@ -64,11 +64,20 @@ export async function startYard(options: YardOptions): Promise<Yard> {
   const { url } = server;
   const dir = join(dataDir, "workers");
   const workers = startWorkers({
-    ...{ url, key, count, slots, dir, onNote },
+    url,
+    key,
+    count,
+    slots,
+    dir,
+    onNote,
     ...(options.workerEnv !== undefined && { env: options.workerEnv }),
   });
   return {
-    ...{ url, dataDir, server, workers, slots: count * slots },
+    url,
+    dataDir,
+    server,
+    workers,
+    slots: count * slots,
     client: connect({ url, key }),
     async close() {
       await workers.close();
