@@ -25,6 +25,8 @@ const PARTS = [
     run: () => program("dist/sim/main.js", ["--seeds", "200"]),
   },
   { name: "end to end", needs: "test/e2e", run: () => vitest("test/e2e", { onOutput }) },
+  { name: "client and server", needs: "test/api", run: () => vitest("test/api", { onOutput }) },
+  { name: "contract", needs: "test/contract", run: () => vitest("test/contract", { onOutput }) },
   { name: "faults, short", needs: "test/faults", run: () => vitest("test/faults", { onOutput }) },
 ];
 
