@@ -17,6 +17,7 @@ const ICONS = {
   disconnected: "◌",
   lost: "✗",
 };
+const WAITING = "waiting for output …";
 const ROWS = 200;
 const LOG_CHARS = 200_000;
 const RECONNECT_MS = [500, 1000, 2000, 5000];
@@ -111,7 +112,7 @@ function rowOf(task) {
     element("td", { text: statusText(task.state), className: "status", state: task.state }),
     name,
     element("td", { text: task.worker_id ?? "" }),
-    element("td", { text: task.attempts > 0 ? String(task.attempts) : "" }),
+    element("td", { text: task.attempts > 0 ? `attempt ${task.attempts}` : "" }),
     element("td", { text: timeOf(task) }),
   );
   return row;
@@ -121,7 +122,10 @@ const newestFirst = (a, b) => (a.task_id < b.task_id ? 1 : -1);
 
 function showTasks() {
   const shown = [...tasks.values()].sort(newestFirst).slice(0, ROWS);
-  for (const id of [...tasks.keys()].sort().slice(0, Math.max(0, tasks.size - 2 * ROWS))) tasks.delete(id);
+  for (const id of [...tasks.keys()]
+    .sort((a, b) => (a < b ? -1 : 1))
+    .slice(0, Math.max(0, tasks.size - 2 * ROWS)))
+    tasks.delete(id);
   byId("no-tasks").hidden = shown.length > 0;
   byId("tasks").hidden = shown.length === 0;
   const had = document.activeElement?.closest?.("tr")?.rowIndex;
@@ -144,7 +148,7 @@ async function readLog(id) {
   const log = byId("log");
   byId("no-log").hidden = true;
   byId("log-title").textContent = `Log of ${tasks.get(id)?.name ?? id}`;
-  log.textContent = "";
+  log.textContent = WAITING;
   try {
     const answer = await fetch(`/api/tasks/${encodeURIComponent(id)}/logs?follow=true`, {
       signal: mine.signal,
@@ -155,13 +159,14 @@ async function readLog(id) {
     }
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) append(log, part.value);
-    if (log.textContent === "") log.textContent = "nothing was printed";
+    if (log.textContent === WAITING) log.textContent = "nothing was printed";
   } catch (error) {
     if (!mine.signal.aborted) append(log, `\n(the log broke off: ${error.message})`);
   }
 }
 
 function append(log, text) {
+  if (log.textContent === WAITING) log.textContent = "";
   const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 20;
   // Colours are for terminals.
   const plain = text.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, "");
