@@ -62,7 +62,10 @@ export class Liveness {
     return this.#sightings.get(workerId);
   }
 
-  /** Online workers whose lease is over by every clock. Call often: the gaps between calls reveal own pauses. */
+  /**
+   * Online workers whose lease is over by every clock. Call often: the gaps between calls reveal own
+   * pauses.
+   */
   overdue(state: State, now: number): { worker_id: WorkerId; incarnation: string; silentMs: number }[] {
     this.#forgiveOwnPause(now);
     for (const sighting of this.#sightings.values()) {

@@ -267,7 +267,8 @@ export class Loop {
     this.#appending = false;
     this.#committed = record.position;
     this.#options.onCommitted?.(record);
-    // Waiters before effects: a session that this record opens must be open before the record's frames are sent.
+    // Waiters before effects: a session that this record opens must be open before the record's frames are
+    // sent.
     for (const waiter of record.waiters) waiter.done();
     this.#options.onEffects(record.effects);
     this.#pump();

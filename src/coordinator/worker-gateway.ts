@@ -212,7 +212,9 @@ export class WorkerGateway {
     }
   }
 
-  /** Results that a worker's former process left on disk: they count while their attempts are still current. */
+  /**
+   * Results that a worker's former process left on disk: they count while their attempts are still current.
+   */
   #recovered(session: WorkerSession, body: Extract<WorkerFrame, { type: "recovered" }>["body"]): void {
     const { worker_id } = body;
     this.#results(

@@ -107,7 +107,9 @@ function afterInfrastructureLoss(task: Task, reason: string, now: number): Next 
   };
 }
 
-/** The events that lose a current attempt. A task whose running attempts took down two workers is held back. */
+/**
+ * The events that lose a current attempt. A task whose running attempts took down two workers is held back.
+ */
 export function loseAttempt(task: Task, reason: string, now: number): Event[] {
   const lease = activeLease(task) as Lease;
   const { task_id, run_id } = task.spec;

@@ -18,7 +18,9 @@ export type ConstraintOperator =
   | "exists"
   | "not_exists";
 
-/** `attribute` is a dotted name such as `cpu.model`, `runtime.node`, `browser.chromium`, `label.rack`, `os`. */
+/**
+ * `attribute` is a dotted name such as `cpu.model`, `runtime.node`, `browser.chromium`, `label.rack`, `os`.
+ */
 export interface Constraint {
   attribute: string;
   operator: ConstraintOperator;

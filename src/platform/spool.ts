@@ -4,8 +4,8 @@
  * Records are lines appended to a segment file; everything that is put while a write is under way shares the
  * next one. `put` resolves when the system has the bytes, so they survive the death of this process, not a
  * power cut: after that the attempt is lost and runs again, and an fsync here would cost every result two
- * flushes on its way. A removal is not written down; a segment goes, or is emptied, with its last record. What
- * a crash brings back beyond that is sent again, and acknowledged again.
+ * flushes on its way. A removal is not written down; a segment goes, or is emptied, with its last record.
+ * What a crash brings back beyond that is sent again, and acknowledged again.
  */
 import { mkdir, open, readdir, readFile, unlink, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";

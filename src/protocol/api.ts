@@ -1,4 +1,7 @@
-/** What the HTTP API answers. Keys are snake_case; times are milliseconds since 1970 unless the name says else. */
+/**
+ * What the HTTP API answers. Keys are snake_case; times are milliseconds since 1970 unless the name says
+ * else.
+ */
 import type {
   AttemptOutcome,
   Capabilities,

@@ -2,8 +2,8 @@
  * The worker's connection, frame by frame.
  *
  * After the opening (two plain frames that exchange nonces) every frame is `<mac>.<payload>`; the payload is
- * `{v, epoch, ctr, type, id, body}`. Many tasks, starts and results share a frame. Unknown optional fields are
- * ignored, unknown types close the connection.
+ * `{v, epoch, ctr, type, id, body}`. Many tasks, starts and results share a frame. Unknown optional fields
+ * are ignored, unknown types close the connection.
  */
 import * as z from "zod/mini";
 import { isPlainResults } from "./hot-frames.ts";
@@ -160,7 +160,10 @@ export const started = z.object({ attempts: z.array(z.object(ref)).check(z.maxLe
 export const results = z.object({
   results: z.array(z.object({ ...ref, result: attemptResult })).check(z.maxLength(4096)),
 });
-/** Before the hello: results that the worker's former process left on disk, with the incarnation they belong to. */
+/**
+ * Before the hello: results that the worker's former process left on disk, with the incarnation they belong
+ * to.
+ */
 export const recovered = z.object({
   worker_id: id,
   results: z.array(z.object({ ...ref, incarnation: id, result: attemptResult })).check(z.maxLength(4096)),

@@ -1,4 +1,7 @@
-/** The detail of one attempt: its cases and metrics. One document, inline in the event when small, else a blob. */
+/**
+ * The detail of one attempt: its cases and metrics. One document, inline in the event when small, else a
+ * blob.
+ */
 import * as z from "zod/mini";
 
 const text = (limit: number) => z.string().check(z.maxLength(limit));

@@ -1,4 +1,6 @@
-/** "Did you mean": the nearest known word by edit distance, when it is near enough to be a slip of the hand. */
+/**
+ * "Did you mean": the nearest known word by edit distance, when it is near enough to be a slip of the hand.
+ */
 export function nearest(word: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;

@@ -14,12 +14,10 @@ const amount = finite.check(z.minimum(0), z.maximum(1e9));
 const word = z.string().check(z.minLength(1), z.maxLength(256));
 const words = z.array(word).check(z.maxLength(100));
 
-const attribute = word.check(
-  z.refine(
-    (name) => isKnownAttribute(name),
-    "unknown attribute; known: os, arch, cpu.model, memory_gb, gpu.count, runtime.NAME, browser.NAME, label.NAME and others in docs/TASKS.md",
-  ),
-);
+const UNKNOWN_ATTRIBUTE =
+  "unknown attribute; known: os, arch, cpu.model, memory_gb, gpu.count, runtime.NAME, browser.NAME, " +
+  "label.NAME and others in docs/TASKS.md";
+const attribute = word.check(z.refine((name) => isKnownAttribute(name), UNKNOWN_ATTRIBUTE));
 const constraintShape = {
   attribute,
   operator: z.enum(["=", "!=", "<", "<=", ">", ">=", "in", "not_in", "exists", "not_exists"]),

@@ -1,4 +1,6 @@
-/** Holds a value against a schema; what is wrong comes back as pointers and sentences, not as an exception. */
+/**
+ * Holds a value against a schema; what is wrong comes back as pointers and sentences, not as an exception.
+ */
 import * as z from "zod/mini";
 import { escapeToken } from "./json.ts";
 import type { ProblemDetail } from "./problem.ts";

@@ -1,4 +1,7 @@
-/** The report for programs: the model itself, with the name of its schema and a version that only ever rises. */
+/**
+ * The report for programs: the model itself, with the name of its schema and a version that only ever
+ * rises.
+ */
 import type { RunReport } from "./model.ts";
 
 export const REPORT_SCHEMA = "urn:testyard:run-report:v1";

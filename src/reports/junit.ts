@@ -124,7 +124,10 @@ function seconds(ms: number): string {
   return (ms / 1000).toFixed(3);
 }
 
-/** `Date` is not for pure code; the calendar of days since 1970 is a sum (Hinnant, days_from_civil inverted). */
+/**
+ * `Date` is not for pure code; the calendar of days since 1970 is a sum (Hinnant, days_from_civil
+ * inverted).
+ */
 export function isoTime(ms: number): string {
   const days = Math.floor(ms / 86_400_000);
   const rest = Math.floor((ms - days * 86_400_000) / 1000);

@@ -11,7 +11,10 @@ export interface CaseReport {
   /** With its parameters, as its framework writes it. */
   name: string;
   outcome: CaseOutcome;
-  /** It passed in the end, and had failed before: in an earlier attempt or within its framework's own repeats. */
+  /**
+   * It passed in the end, and had failed before: in an earlier attempt or within its framework's own
+   * repeats.
+   */
   flaky: boolean;
   expected_failure: boolean;
   /** Of the attempt that decided. */

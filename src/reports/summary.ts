@@ -1,6 +1,6 @@
 /**
- * The end of a run on a terminal: failures first, each with its message and where to look next, then what else
- * deserves a look, then one table and one line. Passing tests are numbers.
+ * The end of a run on a terminal: failures first, each with its message and where to look next, then what
+ * else deserves a look, then one table and one line. Passing tests are numbers.
  */
 import { isFailure } from "./cases.ts";
 import type { CaseReport, RunReport } from "./model.ts";

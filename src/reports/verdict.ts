@@ -1,6 +1,7 @@
 /**
- * What a run amounts to. A machine that failed is worse news than a test that failed, because then nobody knows
- * about the tests; so the first of these that applies decides: infrastructure, nothing ran, failed, passed.
+ * What a run amounts to. A machine that failed is worse news than a test that failed, because then nobody
+ * knows about the tests; so the first of these that applies decides: infrastructure, nothing ran, failed,
+ * passed.
  */
 import { isEndState } from "../core/index.ts";
 import type { TaskFacts } from "./facts.ts";

@@ -1,6 +1,6 @@
 /**
- * The key of a yard: 32 random bytes in `<data-dir>/client-key`, readable by its owner alone. Whoever can read
- * it may submit, cancel and work. Clients of the same user on the same host find it by themselves.
+ * The key of a yard: 32 random bytes in `<data-dir>/client-key`, readable by its owner alone. Whoever can
+ * read it may submit, cancel and work. Clients of the same user on the same host find it by themselves.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { mkdir, open, readFile, stat } from "node:fs/promises";

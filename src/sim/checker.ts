@@ -1,6 +1,6 @@
 /**
- * What is checked while a history runs, and of the whole of it at the end. Knows nothing of how the parts work:
- * it sees committed records, executions, and what clients were told.
+ * What is checked while a history runs, and of the whole of it at the end. Knows nothing of how the parts
+ * work: it sees committed records, executions, and what clients were told.
  */
 import {
   assert,

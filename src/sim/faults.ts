@@ -1,7 +1,7 @@
 /**
- * What goes wrong in a history: lost answers of the log, pauses, crashes, one-way cuts, lost disk caches. Each
- * draws its moments from the seed; after `untilMs` nothing new goes wrong and everything is mended, because
- * then the yard owes us every result.
+ * What goes wrong in a history: lost answers of the log, pauses, crashes, one-way cuts, lost disk caches.
+ * Each draws its moments from the seed; after `untilMs` nothing new goes wrong and everything is mended,
+ * because then the yard owes us every result.
  */
 import type { Prng } from "../core/index.ts";
 import type { SimWorker, Yard } from "./yard.ts";

@@ -77,7 +77,10 @@ async function run(seed: number, check: () => void): Promise<HistoryReport> {
   };
 }
 
-/** Nothing is on its way: no attempt out, no result undelivered, nothing uncommitted, every task ended or stuck. */
+/**
+ * Nothing is on its way: no attempt out, no result undelivered, nothing uncommitted, every task ended or
+ * stuck.
+ */
 function isQuiet(yard: Yard): boolean {
   const { coordinator, workers, checker } = yard;
   if (coordinator === null || !yard.coordinatorNode.isUp) return false;

@@ -62,7 +62,7 @@ export class Network {
   }
 
   healAll(): void {
-    for (const way of [...this.#cuts.keys()]) this.#heal(way);
+    for (const way of this.#cuts.keys()) this.#heal(way);
   }
 
   #heal(way: string): void {

@@ -1,6 +1,6 @@
 /**
- * The clients of a simulated yard: submissions, cancels, and the stubbornness of a client whose answer did not
- * come: it asks again with the same key until it is told.
+ * The clients of a simulated yard: submissions, cancels, and the stubbornness of a client whose answer did
+ * not come: it asks again with the same key until it is told.
  */
 import { assert, ulid, ulidAfter, type Decision, type Prng, type TaskSpec } from "../core/index.ts";
 import type { SimPlan } from "./sim-executor.ts";

@@ -1,6 +1,6 @@
 /**
- * A whole yard in one process: log, coordinator, workers and clients, each on a simulated machine, all running
- * the real code. What is simulated is what is not ours: time, network, disk, processes.
+ * A whole yard in one process: log, coordinator, workers and clients, each on a simulated machine, all
+ * running the real code. What is simulated is what is not ours: time, network, disk, processes.
  */
 import { createHash } from "node:crypto";
 import {

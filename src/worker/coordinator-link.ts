@@ -1,4 +1,7 @@
-/** One connection to a coordinator: dial, open, then signed frames both ways. The mirror of the worker session. */
+/**
+ * One connection to a coordinator: dial, open, then signed frames both ways. The mirror of the worker
+ * session.
+ */
 import {
   decodeChallenge,
   CLOSE,

@@ -1,8 +1,8 @@
 /**
  * A worker as a process: the agent wired to the real machine.
  *
- * The command `testyard worker` calls `startWorker`; bundled into one file this module is also a program of its
- * own, so that a machine can join with nothing but Node and that file.
+ * The command `testyard worker` calls `startWorker`; bundled into one file this module is also a program of
+ * its own, so that a machine can join with nothing but Node and that file.
  */
 import { randomBytes } from "node:crypto";
 import { realpathSync } from "node:fs";

@@ -1,9 +1,9 @@
 /**
  * Starts and results on their way out, gathered so that what happens in one turn shares a frame.
  *
- * A start waits a moment longer: one whose result is already here is not worth a word, and every start that is
- * said is an event in the log. Not longer than that, because an attempt that takes its worker down must have
- * been known to run.
+ * A start waits a moment longer: one whose result is already here is not worth a word, and every start that
+ * is said is an event in the log. Not longer than that, because an attempt that takes its worker down must
+ * have been known to run.
  */
 import type { AttemptResult } from "../core/index.ts";
 import type { WorkerFrame } from "../protocol/index.ts";

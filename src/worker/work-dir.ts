@@ -1,7 +1,8 @@
 /**
- * The folder that a worker calls its own: cache, results not yet delivered, attempts. Two workers in one folder
- * would end each other's processes, so it is claimed by a file that names the process. A claim whose process is
- * gone is moved away before a new one is made; of several that try, the exclusive creation lets one through.
+ * The folder that a worker calls its own: cache, results not yet delivered, attempts. Two workers in one
+ * folder would end each other's processes, so it is claimed by a file that names the process. A claim whose
+ * process is gone is moved away before a new one is made; of several that try, the exclusive creation lets
+ * one through.
  */
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

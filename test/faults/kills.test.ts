@@ -45,10 +45,11 @@ class Victims {
   }
 
   async kill(target: Target, worker: string): Promise<void> {
-    const coordinator = target === "worker" ? [] : [this.#coordinator];
-    const victims = [...coordinator, target === "coordinator" ? null : this.#workers.get(worker)];
-    for (const victim of victims) victim?.child.kill("SIGKILL");
-    await Promise.all(victims.map((victim) => victim?.ended));
+    const coordinator = target === "worker" ? null : this.#coordinator;
+    const victims = [coordinator, target === "coordinator" ? null : this.#workers.get(worker)];
+    const living = victims.filter((victim) => victim !== null && victim !== undefined);
+    for (const victim of living) victim.child.kill("SIGKILL");
+    await Promise.all(living.map(({ ended }) => ended));
     if (target !== "worker") await this.startCoordinator();
     if (target !== "coordinator") await this.startWorker(worker);
   }
@@ -60,7 +61,7 @@ test(`${KILLS} kills in a run of ${TASKS} tasks lose nothing and count nothing t
   const victims = new Victims();
   await victims.startCoordinator();
   await Promise.all(WORKERS.map((id) => victims.startWorker(id)));
-  const client = await connect({ url: victims.url, key: home.read("yard/client-key").trim() });
+  const client = connect({ url: victims.url, key: home.read("yard/client-key").trim() });
   const run = await submit(client);
   const counts = await killAlong(victims, client, run);
   const history = await historyOf();
