@@ -13,6 +13,6 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_CODES_HELP = `Exit codes:
-  0 all passed            3 infrastructure        7 nothing found, or no worker fits
-  1 tests failed          4 authentication      130 interrupted
-  2 usage                 5 the wait timed out`;
+  0 all passed      3 infrastructure        7 nothing found, or no worker fits
+  1 tests failed    4 authentication      130 interrupted
+  2 usage           5 the wait timed out`;

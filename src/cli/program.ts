@@ -34,17 +34,26 @@ const REGISTER = [
 /** @param finish called with the exit code that the command asks for */
 export function createProgram(finish: (code: number) => void): Command {
   const program = new Command("testyard")
-    .description("Runs tests and benchmarks on many machines, without losing or double counting a result.")
+    .description("Runs tests on many machines, and loses or double counts no result.")
     .version(version(), "-V, --version")
     .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help for a command")
     .showSuggestionAfterError(true)
-    .configureHelp({ showGlobalOptions: false })
+    .configureHelp({ subcommandTerm: termOf })
     .configureOutput({ outputError: (text, write) => write(text) })
     .exitOverride();
   for (const register of REGISTER) register(program, finish);
   program.addHelpText("after", `\n${EXIT_CODES_HELP}\n\nStart with:  testyard run`);
   return program;
+}
+
+/** Every command has options; saying so of each would cost the list its one screen. */
+function termOf(command: Command): string {
+  const words = command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? "…" : ""}`;
+    return argument.required ? ` <${name}>` : ` [${name}]`;
+  });
+  return command.name() + words.join("");
 }
 
 /** What the parser itself refused is usage; help and version are no errors. */

@@ -17,7 +17,7 @@ interface Flags extends DataFlags {
 export function registerCoordinator(program: Command, finish: Finish): void {
   const command = program
     .command("coordinator")
-    .description("run a coordinator, until Ctrl-C or SIGTERM")
+    .description("start a coordinator alone")
     .option("--host <address>", "where it listens; loopback only, for now", "127.0.0.1")
     .option("--port <n>", "0 for any free one", portNumber, 8080)
     .option("--db-path <file>", "DuckDB file of the results; default: in the data directory")

@@ -14,9 +14,9 @@ interface Flags extends ClientFlags {
 export function registerLogs(program: Command, finish: Finish): void {
   const command = program
     .command("logs <id>")
-    .description("print the log of a task's last attempt, or of another")
+    .description("print what a task wrote")
     .option("-f, --follow", "go on until the attempt has ended")
-    .option("--attempt <n>", "which attempt", wholeNumber(1))
+    .option("--attempt <n>", "which attempt; default: the last", wholeNumber(1))
     .action(async (id: string, flags: Flags) => finish(await show(id, flags)));
   examples(reaches(command), [
     "testyard logs 01J…",

@@ -5,6 +5,9 @@ import { REPORT_FORMATS, type ReportFormat } from "../run/reports.ts";
 import type { RunFlags } from "../run/run.ts";
 import { examples, type Finish, printsJson } from "./common.ts";
 
+const WHERE = `
+Without --coordinator it starts a yard on this machine and stops it after. The default path is ".".`;
+
 interface Flags extends RunFlags {
   attach?: string;
 }
@@ -12,9 +15,7 @@ interface Flags extends RunFlags {
 export function registerRun(program: Command, finish: Finish): void {
   const command = program
     .command("run [paths...]")
-    .description(
-      "find the tests under the paths (.), run them all, report; on a yard of its own unless told where",
-    )
+    .description("find all tests under the paths, run them, report")
     .option("--coordinator <url>", "run there (TESTYARD_COORDINATOR) instead of on this machine alone")
     .option("--data-dir <dir>", "data directory of that yard, for its key")
     .option(
@@ -38,6 +39,7 @@ export function registerRun(program: Command, finish: Finish): void {
     .option("--report <formats...>", `reports to write: ${REPORT_FORMATS.join(", ")}`, format)
     .option("--report-dir <dir>", "where to (testyard-report); alone it asks for all of them")
     .addOption(new Option("--attach <run>", "follow a run that is under way instead of starting one"))
+    .addHelpText("after", WHERE)
     .action(async (paths: string[], flags: Flags) => finish(await start(paths, flags)));
   examples(printsJson(command), [
     "testyard run",

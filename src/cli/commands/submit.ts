@@ -27,7 +27,7 @@ interface Flags extends ClientFlags {
 export function registerSubmit(program: Command, finish: Finish): void {
   const command = program
     .command("submit")
-    .description("submit a test file, or tasks from a JSON file")
+    .description("submit a test file, or tasks as JSON")
     .addOption(new Option("--test-file <path>", "a test file; its workspace is shipped with it"))
     .option("--test-args <words>", 'for the file\'s framework, such as "--verbose -k fast"', words)
     .option("--root <dir>", "folder that is shipped with the file; default: this one", ".")

@@ -11,7 +11,7 @@ import { clientOf, examples, type ClientFlags, type Finish, printsJson, reaches 
 export function registerTask(program: Command, finish: Finish): void {
   const command = program
     .command("task <id>")
-    .description("show a task: state, reason, requirements, attempts")
+    .description("show a task, and why it waits or how it ended")
     .action(async (id: string, flags: ClientFlags) => {
       const client = await clientOf(flags);
       const task = await client.task(id);

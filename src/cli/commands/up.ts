@@ -17,7 +17,7 @@ interface Flags extends DataFlags {
 export function registerUp(program: Command, finish: Finish): void {
   const command = program
     .command("up")
-    .description("a coordinator and workers on this machine, until Ctrl-C")
+    .description("start coordinator and workers on this machine")
     .option("--host <address>", "where the coordinator listens; loopback only, for now", "127.0.0.1")
     .option("--port <n>", "0 for any free one", portNumber, 8080)
     .option("--worker-count <n>", "default: 2, or 1 on a single core", wholeNumber(0, 256))

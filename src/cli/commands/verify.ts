@@ -12,7 +12,7 @@ import { examples, type Finish, printsJson } from "./common.ts";
 export function registerVerify(program: Command, finish: Finish): void {
   const command = program
     .command("verify")
-    .description("replay the log: is every accepted result there, exactly once?")
+    .description("prove that no result is lost or counted twice")
     .option("--data-dir <dir>", "data directory of the yard")
     .option("--db-path <file>", "its results file, when the data directory lies beside it")
     .action(async (flags: DataFlags & { json?: true }) => {

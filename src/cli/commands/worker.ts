@@ -21,7 +21,7 @@ interface Flags {
 export function registerWorker(program: Command, finish: Finish): void {
   const command = program
     .command("worker")
-    .description("run attempts for a coordinator, until Ctrl-C or SIGTERM")
+    .description("start a worker for a coordinator")
     .option("--coordinator <urls>", "http or ws addresses, parted by commas, tried in turn", addresses)
     .option("--data-dir <dir>", "data directory of the yard, for its key (or TESTYARD_CLIENT_KEY)")
     .option(
