@@ -4,8 +4,8 @@
  */
 import type { RunReport } from "./model.ts";
 
-export const REPORT_SCHEMA = "urn:testyard:run-report:v1";
-export const REPORT_VERSION = 1;
+const REPORT_SCHEMA = "urn:testyard:run-report:v1";
+const REPORT_VERSION = 1;
 
 export function toJson(report: RunReport): string {
   const text = JSON.stringify({ $schema: REPORT_SCHEMA, version: REPORT_VERSION, ...report }, null, 2);

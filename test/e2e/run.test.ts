@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Home } from "./program.testing.ts";
+import { eventually, Home } from "./program.testing.ts";
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -82,6 +82,25 @@ describe("testyard run", () => {
     const ended = await home.run(["run", "--retries", "1", "--json"], { cwd: home.path("ws") });
     expect(ended.code, ended.stderr).toBe(0);
     expect((JSON.parse(ended.stdout) as Report).totals).toMatchObject({ cases: 1, passed: 1, flaky: 1 });
+  });
+
+  it("stops its yard on Ctrl-C and leaves no process behind", async () => {
+    const endless =
+      'import test from "node:test";\ntest("endless", (t, done) => void setTimeout(done, 600_000));\n';
+    home.write(
+      under("ws", { "js/package.json": NODE_SUITE["js/package.json"], "js/test/e.test.js": endless }),
+    );
+    const running = home.start(["run", "--workers", "1"], { cwd: home.path("ws") });
+    await running.says(/sent in/);
+    const mine = async (): Promise<string> =>
+      (await promisify(execFile)("ps", ["-eo", "pid,args"])).stdout
+        .split("\n")
+        .filter((line) => line.includes(home.dir))
+        .join("\n");
+    await eventually(mine, (lines) => lines.includes("e.test.js"));
+    running.child.kill("SIGINT");
+    expect((await running.ended).code).toBe(130);
+    expect(await mine()).toBe("");
   });
 
   it("ends with 7 where there is nothing to run, and with 2 on a wrong flag, which it guesses", async () => {

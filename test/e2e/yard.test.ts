@@ -105,6 +105,33 @@ describe("a yard of processes", () => {
     expect(log.stdout.split("\n").sort()).toEqual(["", "first", "second"]);
   });
 
+  it("detaches on Ctrl-C, comes back to the verdict, and gives up waiting when told to", async () => {
+    const { url } = await home.coordinator();
+    await home.worker(url, "w1");
+    const input = JSON.stringify({
+      ...shell(`until test -e ${home.path("go")}; do sleep 0.1; done`),
+      name: "gated",
+    });
+    const waiting = home.start(["submit", "--task", "-", "--wait", "--coordinator", url], { input });
+    await eventually(
+      () => listed(url),
+      ([task]) => task?.state === "running",
+    );
+    waiting.child.kill("SIGINT");
+    const detached = await waiting.ended;
+    expect([detached.code, detached.stderr]).toEqual([130, expect.stringContaining("run --attach ")]);
+    const [, run = ""] = /--attach (\w+)/.exec(detached.stderr) ?? [];
+    const late = await home.run(
+      ["submit", "--task", "-", "--wait", "--wait-timeout", "0.5", "--coordinator", url],
+      { input },
+    );
+    expect(late.code, late.stderr).toBe(5);
+    home.write({ go: "" });
+    const back = await home.run(["run", "--attach", run, "--coordinator", url]);
+    expect(back.code, back.stderr).toBe(0);
+    expect(back.stdout).toContain("PASSED  1 passed");
+  });
+
   it("cancels a running task at once", async () => {
     const { url } = await home.coordinator();
     await home.worker(url, "w1");

@@ -21,6 +21,7 @@ interface Flags extends ClientFlags {
   env?: Record<string, string>;
   project?: string;
   wait?: true;
+  waitTimeout?: number;
   follow?: true;
 }
 
@@ -37,6 +38,7 @@ export function registerSubmit(program: Command, finish: Finish): void {
     .option("--env <name[=value]>", "variable for the task; may be repeated", environment)
     .option("--project <name>", "project that the tasks belong to")
     .option("--wait", "until everything has ended, and exit as it ended")
+    .option("--wait-timeout <s>", "how long at most; then it ends with 5 and the tasks go on", secondsToMs)
     .option("--follow", "wait, and print the logs meanwhile")
     .action(async (flags: Flags) => finish(await submit(flags)));
   examples(printsJson(reaches(command)), [

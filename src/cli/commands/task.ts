@@ -22,7 +22,7 @@ export function registerTask(program: Command, finish: Finish): void {
   examples(printsJson(reaches(command)), ["testyard task 01J…", "testyard task 01J… --json"]);
 }
 
-export function taskText(task: TaskDetail): string {
+function taskText(task: TaskDetail): string {
   const lines = [
     `${task.task_id}  ${oneLine(task.name)}`,
     `state         ${task.state}${task.reason === null ? "" : `: ${oneLine(task.reason)}`}`,

@@ -16,6 +16,8 @@ export interface AttachFlags extends ReportFlags {
   coordinator?: string | undefined;
   dataDir?: string | undefined;
   placementTimeout: number | null;
+  /** Milliseconds. */
+  waitTimeout?: number | undefined;
   json?: true;
 }
 
@@ -28,6 +30,7 @@ export async function attach(runId: string, flags: AttachFlags): Promise<number>
   for await (const task of client.allTasks({ run_id: runId })) tasks.push(task);
   const book = new RunBook(await bookTasks(client, tasks), (ref) => client.document(ref));
   const interrupt = onInterrupt();
+  const limit = flags.waitTimeout === undefined ? null : AbortSignal.timeout(flags.waitTimeout);
   const progress = startProgress(book);
   const end = await followRun({
     client,
@@ -36,14 +39,16 @@ export async function attach(runId: string, flags: AttachFlags): Promise<number>
     progress,
     from: 0,
     placementTimeoutMs: flags.placementTimeout,
-    signal: interrupt.signal,
+    signal: limit === null ? interrupt.signal : AbortSignal.any([interrupt.signal, limit]),
   }).finally(() => {
     progress.stop();
     interrupt.dispose();
   });
   if (end === "interrupted") {
-    say(`detached; again with: testyard run --attach ${runId}${coordinatorFlag(flags)}`);
-    return EXIT.interrupted;
+    const isLate = limit?.aborted === true && !interrupt.signal.aborted;
+    say(isLate ? "the wait timed out; the run goes on" : "detached; the run goes on");
+    say(`again with: testyard run --attach ${runId}${coordinatorFlag(flags)}`);
+    return isLate ? EXIT.waitTimedOut : EXIT.interrupted;
   }
   return conclude({
     run: { run_id: runId, name: view.name, project: view.project, url: null },

@@ -5,7 +5,7 @@ import { toJson, toJunit, type RunReport } from "../../reports/index.ts";
 
 export const REPORT_FORMATS = ["json", "junit"] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
-export const DEFAULT_REPORT_DIR = "testyard-report";
+const DEFAULT_REPORT_DIR = "testyard-report";
 
 export interface ReportFlags {
   report?: ReportFormat[] | undefined;

@@ -95,7 +95,7 @@ function suiteOf(
   return { ...it, root, suite: toPosix(relative(workspace, root)) || "." };
 }
 
-export function isWithin(folder: string, path: string): boolean {
+function isWithin(folder: string, path: string): boolean {
   const way = relative(folder, path);
   return (
     way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && resolve(folder, way) === resolve(path))
