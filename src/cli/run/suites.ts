@@ -63,7 +63,8 @@ async function walk(
   folder: string,
   state: { depth: number; above: ReadonlySet<string> },
 ): Promise<Suite[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const listed = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const entries = listed.sort((a, b) => (a.name < b.name ? -1 : 1));
   const here = entries.some((entry) => MARKS.test(entry.name)) ? await detectAdapters(folder) : [];
   const fresh = here.filter(({ adapter }) => !state.above.has(adapter.name));
   const suites = fresh.map((it) => suiteOf(workspace, folder, { ...it, patterns: [] }));
