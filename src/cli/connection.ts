@@ -16,10 +16,18 @@ export interface Target {
   dataDir?: string | undefined;
 }
 
+/** A person waits for the answer, so an address at which nobody listens is soon called that. */
+const ANSWER_MS = 2_000;
+
+/**
+ * A client for a coordinator that has answered once. From then on it bears with one that restarts.
+ */
 export async function clientFor(target: Target, env: NodeJS.ProcessEnv = process.env): Promise<Client> {
   const url = httpUrl(target.coordinator ?? env["TESTYARD_COORDINATOR"] ?? DEFAULT_URL);
   const key = await findKey(url, target, env);
-  return connect({ url, ...(key !== null && { key }) });
+  const options = { url, ...(key !== null && { key }) };
+  await connect({ ...options, patienceMs: ANSWER_MS }).status();
+  return connect(options);
 }
 
 /** Workers speak ws to the same port; people may type either. */
