@@ -15,9 +15,12 @@ let dir: string;
 let url: string;
 let key: string;
 let children: ChildProcess[];
+/** What all of them have said, for whoever looks into a failure. */
+let output: string;
 
 beforeEach(async (context) => {
   children = [];
+  output = "";
   if (!hasPython) context.skip("needs python3: apt-get install python3");
   if (!existsSync(PROGRAM)) throw new Error("there is no build to test: npm run build");
   dir = mkdtempSync(join(tmpdir(), "testyard-contract-"));
@@ -36,6 +39,9 @@ function start(program: string, args: string[]): ChildProcess {
   const env = { ...process.env, XDG_STATE_HOME: join(dir, "state"), PYTHONDONTWRITEBYTECODE: "1" };
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   children.push(child);
+  const keep = (chunk: Buffer): void => void (output += chunk.toString("utf8"));
+  child.stdout?.on("data", keep);
+  child.stderr?.on("data", keep);
   return child;
 }
 
@@ -88,21 +94,32 @@ async function submit(tasks: object[]): Promise<Submitted> {
 
 type Item = { kind: string; task_id: string } & Record<string, unknown>;
 
+const PATIENCE_MS = 40_000;
+
 /** What a run's feed tells, up to and with the item that is waited for. */
 async function feedUntil(runId: string, isLast: (item: Item, all: Item[]) => boolean): Promise<Item[]> {
-  const response = await api(`/api/runs/${runId}/feed`);
   const items: Item[] = [];
+  try {
+    const response = await api(`/api/runs/${runId}/feed`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    for await (const line of linesOf(response)) {
+      items.push(JSON.parse(line) as Item);
+      if (isLast(items.at(-1) as Item, items)) return items;
+    }
+    throw new Error("the feed has ended first");
+  } catch (cause) {
+    const told = items.map((item) => JSON.stringify(item)).join("\n");
+    throw new Error(`the feed told:\n${told}\nthe processes said:\n${output}`, { cause });
+  }
+}
+
+async function* linesOf(response: Response): AsyncGenerator<string> {
   let text = "";
   for await (const chunk of response.body ?? []) {
     text += Buffer.from(chunk as Uint8Array).toString("utf8");
     const lines = text.split("\n");
     text = lines.pop() ?? "";
-    for (const line of lines.filter((each) => each !== "")) {
-      items.push(JSON.parse(line) as Item);
-      if (isLast(items.at(-1) as Item, items)) return items;
-    }
+    yield* lines.filter((line) => line !== "");
   }
-  throw new Error("the feed has ended first");
 }
 
 const endsOf = (items: Item[]) => items.filter(({ kind }) => kind === "task_ended");
