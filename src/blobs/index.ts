@@ -14,15 +14,3 @@ export type {
 } from "./store.ts";
 export type { DiskIo } from "./disk.ts";
 export { realDisk } from "./disk.ts";
-export {
-  BlobBadKey,
-  BlobCorrupt,
-  BlobHashMismatch,
-  BlobMissing,
-  BlobStoreClosed,
-  BlobTooLarge,
-  DiskFailed,
-  DiskFull,
-  LogConflict,
-  LogGap,
-} from "./errors.ts";

@@ -1,6 +1,6 @@
 export * from "./errors.ts";
 export * from "./event-log.ts";
-export { createChain, foldLog, foldRecord, GENESIS, type Chain } from "./fold.ts";
+export { createChain, foldLog, GENESIS, type Chain } from "./fold.ts";
 export { openLmdbLog, type LmdbLog, type LmdbLogOptions } from "./lmdb.ts";
 export {
   createMemoryLog,
@@ -10,12 +10,11 @@ export {
   type MemoryLogOptions,
   type MemoryStore,
 } from "./memory.ts";
-export { decodeRecord, MAX_EVENTS, MAX_RECORD_BYTES, sealRecord } from "./record.ts";
+export { decodeRecord, sealRecord } from "./record.ts";
 export { claimDirectory, refuseLivingLeader, type ClaimOptions, type DirectoryClaim } from "./owner.ts";
-export { loadState, readLatestSnapshot, writeSnapshot, type LoadOptions, type Snapshot } from "./snapshot.ts";
+export { loadState, readLatestSnapshot, type LoadOptions, type Snapshot } from "./snapshot.ts";
 export type { SnapshotReport } from "./snapshot-process.ts";
 export {
-  SnapshotFailed,
   spawnSnapshot,
   type SnapshotRun,
   type SpawnSnapshotOptions,

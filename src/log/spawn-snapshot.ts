@@ -11,7 +11,7 @@ export interface SnapshotRun {
   kill(): void;
 }
 
-export class SnapshotFailed extends Error {
+class SnapshotFailed extends Error {
   override readonly name = "SnapshotFailed";
   readonly code = "snapshot_failed";
   readonly details: { reason: string };

@@ -156,7 +156,7 @@ export const attemptResult = z.object({
   ),
 });
 
-export const started = z.object({ attempts: z.array(z.object(ref)).check(z.maxLength(4096)) });
+const started = z.object({ attempts: z.array(z.object(ref)).check(z.maxLength(4096)) });
 export const results = z.object({
   results: z.array(z.object({ ...ref, result: attemptResult })).check(z.maxLength(4096)),
 });
@@ -164,15 +164,15 @@ export const results = z.object({
  * Before the hello: results that the worker's former process left on disk, with the incarnation they belong
  * to.
  */
-export const recovered = z.object({
+const recovered = z.object({
   worker_id: id,
   results: z.array(z.object({ ...ref, incarnation: id, result: attemptResult })).check(z.maxLength(4096)),
 });
-export const goodbye = z.object({ reason: z.string().check(z.maxLength(256)) });
+const goodbye = z.object({ reason: z.string().check(z.maxLength(256)) });
 /** The worker finishes what it has and wants nothing new. */
-export const draining = z.object({ reason: z.string().check(z.maxLength(256)) });
+const draining = z.object({ reason: z.string().check(z.maxLength(256)) });
 
-export const welcome = z.object({
+const welcome = z.object({
   coordinator_id: id,
   heartbeat_ms: count,
   lease_ms: count,
@@ -191,12 +191,12 @@ export const assignment = z.object({
   /** What the worker does with it when it hears nothing for a lease. */
   on_partition: z.enum(["finish", "stop"]),
 });
-export const assign = z.object({ tasks: z.array(assignment) });
-export const cancel = z.object({ attempts: z.array(z.object({ ...ref, reason: z.string() })) });
-export const resultAck = z.object({
+const assign = z.object({ tasks: z.array(assignment) });
+const cancel = z.object({ attempts: z.array(z.object({ ...ref, reason: z.string() })) });
+const resultAck = z.object({
   attempts: z.array(z.object({ ...ref, verdict: z.enum(["accepted", "repeated", "stale_attempt"]) })),
 });
-export const heartbeatAck = z.object({ sent_ms: z.number() });
+const heartbeatAck = z.object({ sent_ms: z.number() });
 
 export const WORKER_FRAMES = { hello, heartbeat, started, results, recovered, goodbye, draining } as const;
 export const COORDINATOR_FRAMES = {

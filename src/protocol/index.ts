@@ -7,7 +7,7 @@ export {
   type BlobFrame,
 } from "./blob-frames.ts";
 export * from "./frames.ts";
-export { escapeToken, MAX_DEPTH, parseJson, type Parsed } from "./json.ts";
+export { escapeToken, parseJson, type Parsed } from "./json.ts";
 export { isProblemCode, problem, type Problem, type ProblemCode, type ProblemDetail } from "./problem.ts";
 export * from "./result-document.ts";
 export { nearest } from "./suggest.ts";

@@ -5,7 +5,7 @@
  */
 import type { ProblemDetail } from "./problem.ts";
 
-export const MAX_DEPTH = 32;
+const MAX_DEPTH = 32;
 
 export type Parsed = { ok: true; value: unknown } | { ok: false; error: ProblemDetail };
 

@@ -6,7 +6,7 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import { mkdir, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-export class ClientKeyError extends Error {
+class ClientKeyError extends Error {
   override readonly name = "ClientKeyError";
   readonly code: "client_key_missing" | "client_key_exposed" | "client_key_damaged";
 

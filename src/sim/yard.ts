@@ -33,7 +33,7 @@ import { createSimExecutor } from "./sim-executor.ts";
 import { SimDisk } from "./sim-spool.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
-export const COORDINATOR_URL = "sim://coordinator";
+const COORDINATOR_URL = "sim://coordinator";
 const CLUSTER = "simulated";
 const SECRET = new Uint8Array(32).fill(7);
 

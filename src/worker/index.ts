@@ -4,4 +4,4 @@ export * from "./bulk/index.ts";
 export * from "./capabilities/index.ts";
 export * from "./executors/index.ts";
 export { createRunProcess } from "./executors/index.ts";
-export { runWorker, startWorker, type RunningWorker, type WorkerOptions } from "./main.ts";
+export { runWorker, type RunningWorker, type WorkerOptions } from "./main.ts";

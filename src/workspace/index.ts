@@ -11,11 +11,3 @@ export { openWorkspaceCache } from "./workspace-cache.ts";
 export type { PreparedWorkspace, PrepareOptions, WorkspaceCache } from "./workspace-cache.ts";
 export type { BlobFetcher } from "./fetch.ts";
 export type { TreeMethod } from "./materialise.ts";
-export {
-  FetchedBlobCorrupt,
-  FetchedBlobMissing,
-  ManifestRefused,
-  WorkspaceChanged,
-  WorkspaceDiskFull,
-  WorkspaceUnreadable,
-} from "./errors.ts";
