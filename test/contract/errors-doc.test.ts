@@ -20,8 +20,8 @@ const quoted = (text: string, pattern = /"([a-z][a-z0-9_]*)"/g) =>
 
 /** `problem(…)` and its like name a code first; these are the functions and classes that do. */
 const MAKERS = [
-  ...["StartError", "LoopEnded", "ResultsRefused", "ClientKeyError"],
-  ...["problem", "refusal", "refused", "reject", "infrastructure"],
+  "StartError|LoopEnded|ResultsRefused|ClientKeyError",
+  "problem|refusal|refused|reject|infrastructure",
 ].join("|");
 
 /** The ways in which a code is written down in the source. */
@@ -52,7 +52,7 @@ const problems = [...problemTable.matchAll(/^\s*(\w+): (\d+),/gm)].map(([, code 
 for (const { code } of problems) inSource.add(code);
 
 /** Rows of the document's tables: the code in the first column, the rest behind it. */
-const rows = [...DOCUMENT.matchAll(/^\| `([a-z0-9_]+)` \|(.*)\|$/gm)].map(([, code = "", rest = ""]) => ({
+const rows = [...DOCUMENT.matchAll(/^\| `([a-z0-9_]+)` *\|(.*)\|$/gm)].map(([, code = "", rest = ""]) => ({
   code,
   cells: rest.split("|").map((cell) => cell.trim()),
 }));
@@ -82,7 +82,7 @@ describe("docs/ERRORS.md", () => {
   });
 
   test("explains every close code of a worker's connection, and no other", () => {
-    const numbers = rows.map(({ code }) => Number(code)).filter((number) => !Number.isNaN(number));
-    expect(numbers.sort()).toEqual(Object.values(CLOSE).toSorted());
+    const numbers = rows.map(({ code }) => code).filter((code) => /^\d+$/.test(code));
+    expect(new Set(numbers)).toEqual(new Set(Object.values(CLOSE).map(String)));
   });
 });
