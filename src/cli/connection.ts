@@ -2,8 +2,9 @@
  * Which coordinator is meant, and with which key.
  *
  * Address: --coordinator, TESTYARD_COORDINATOR, else this machine's port 8080. Key: TESTYARD_CLIENT_KEY, the
- * data directory that was named, or the one that the coordinator on that port of this machine has written down
- * for clients of its own user. Reading needs no key, so a missing one is reported only when it is missed.
+ * data directory that was named, or the one that the coordinator on that port of this machine has written
+ * down for clients of its own user. Reading needs no key, so a missing one is reported only when it is
+ * missed.
  */
 import { connect, findCoordinator, type Client } from "../client/index.ts";
 import { processStartTime, stateDir } from "../platform/index.ts";

@@ -1,4 +1,7 @@
-/** Where a yard keeps what must survive it: beside its results when those have a name, else with the user's state. */
+/**
+ * Where a yard keeps what must survive it: beside its results when those have a name, else with the user's
+ * state.
+ */
 import { join, resolve } from "node:path";
 import { stateDir } from "../platform/index.ts";
 

@@ -1,7 +1,7 @@
 /**
- * npm run demo: a yard on this machine, the sample suites of three frameworks through it, the results and a live
- * page to look at. Two of the samples fail on purpose, so failing tests are what it expects: it ends well when
- * the run came to a verdict at all.
+ * npm run demo: a yard on this machine, the sample suites of three frameworks through it, the results and a
+ * live page to look at. Two of the samples fail on purpose, so failing tests are what it expects: it ends
+ * well when the run came to a verdict at all.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * Errors as people read them: what happened, why, and the next command. Whatever else is thrown becomes one of
- * these at the very end; a stack is shown only for what nobody foresaw.
+ * Errors as people read them: what happened, why, and the next command. Whatever else is thrown becomes one
+ * of these at the very end; a stack is shown only for what nobody foresaw.
  */
 import { ApiError, Unreachable } from "../client/index.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";

@@ -53,7 +53,7 @@ describe("testyard run", () => {
     expect(home.read("ws/out/junit.xml")).toContain('tests="7" failures="0" errors="0" skipped="3"');
   });
 
-  it("ends with 1 when a test fails, shows it first, and makes a failure of a file that does not load", async () => {
+  it("ends with 1 when a test fails, shows it first, and fails a file that does not load", async () => {
     home.write(
       under("ws", {
         ...NODE_SUITE,
@@ -114,7 +114,7 @@ describe("testyard run", () => {
     expect((await home.run(["tsaks"])).stderr).toContain("Did you mean tasks?");
   });
 
-  it("sends nothing again for an unchanged workspace, and starts first what it has learned to be long", async () => {
+  it("sends nothing again when nothing changed, and starts first what it knows to be long", async () => {
     const slow = 'import test from "node:test";\ntest("slow", (t, done) => void setTimeout(done, 2500));\n';
     home.write(under("ws", { ...NODE_SUITE, "js/test/z-slow.test.js": slow }));
     const options = { cwd: home.path("ws") };

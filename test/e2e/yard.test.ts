@@ -39,9 +39,9 @@ const listed = (url: string): Promise<Task[]> =>
   home.json<Task[]>(["tasks", "--coordinator", url, "--limit", "1000"]);
 const shell = (line: string) => ({ type: "command", config: { shell: line } });
 
-/** Each attempt leaves a line of its own, so that what really ran can be counted. */
+/** Each attempt leaves a file of its own, so that what really ran can be counted. */
 function tasksThatCount(count: number, seconds: string): string {
-  const line = `sleep ${seconds}; echo $TESTYARD_TASK_ID $TESTYARD_ATTEMPT > ${home.path("ran")}/$TESTYARD_TASK_ID.$TESTYARD_ATTEMPT`;
+  const line = `sleep ${seconds}; : > ${home.path("ran")}/$TESTYARD_TASK_ID.$TESTYARD_ATTEMPT`;
   home.write({ "ran/.keep": "" });
   const path = home.path("tasks.json");
   writeFileSync(path, JSON.stringify(Array.from({ length: count }, () => shell(line))));

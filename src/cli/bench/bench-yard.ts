@@ -1,4 +1,7 @@
-/** A yard for measurements: coordinator and workers each in a process of their own, in a folder that goes after. */
+/**
+ * A yard for measurements: coordinator and workers each in a process of their own, in a folder that goes
+ * after.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

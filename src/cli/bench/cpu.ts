@@ -1,6 +1,6 @@
 /**
- * CPU time of a process and of its children, as the kernel counts it. Linux counts in ticks of 10 ms, which over
- * the seconds of a measurement is below a percent. Elsewhere there is no answer.
+ * CPU time of a process and of its children, as the kernel counts it. Linux counts in ticks of 10 ms, which
+ * over the seconds of a measurement is below a percent. Elsewhere there is no answer.
  */
 import { readdirSync, readFileSync } from "node:fs";
 

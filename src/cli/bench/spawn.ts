@@ -1,6 +1,6 @@
 /**
- * What a real process costs through the yard: `true`, with its workspace folder, its log and its result, beside
- * a loop that does nothing but start the same program as many at a time.
+ * What a real process costs through the yard: `true`, with its workspace folder, its log and its result,
+ * beside a loop that does nothing but start the same program as many at a time.
  */
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";

@@ -1,9 +1,10 @@
 /**
- * What the yard itself costs: no-op tasks through a real coordinator, real workers, the durable log and DuckDB.
+ * What the yard itself costs: no-op tasks through a real coordinator, real workers, the durable log and
+ * DuckDB.
  *
  * Two phases, so that neither spoils the other. Low load first: one task at a time, 90 a second, from the
- * request to the moment at which the run's feed says that it has ended. Then everything at once, in batches of
- * 1,000, from the first request to the last task's end; CPU is what the processes used in that time.
+ * request to the moment at which the run's feed says that it has ended. Then everything at once, in batches
+ * of 1,000, from the first request to the last task's end; CPU is what the processes used in that time.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "../../client/index.ts";

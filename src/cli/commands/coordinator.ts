@@ -45,9 +45,8 @@ async function coordinate(flags: Flags): Promise<number> {
     suspectMs: flags.heartbeatTimeout,
     logger: createLogger({ level: "info", json: false }),
   });
-  say(
-    `coordinator at ${server.url}, data in ${dataDir}\nworkers join with: testyard worker --coordinator ${server.url}`,
-  );
+  say(`coordinator at ${server.url}, data in ${dataDir}`);
+  say(`workers join with: testyard worker --coordinator ${server.url}`);
   const failure = await Promise.race([server.ended, untilAborted(interrupt.signal).then(() => null)]);
   if (failure !== null) throw failure;
   await server.close();

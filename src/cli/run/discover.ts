@@ -12,9 +12,7 @@ export async function discoverAll(suites: readonly Suite[]): Promise<FoundSuite[
   const run = createRunProcess({
     start: startProcess,
     clock: createClock(),
-    env: Object.fromEntries(
-      Object.entries(process.env).flatMap(([k, v]) => (v === undefined ? [] : [[k, v]])),
-    ),
+    env: ownEnvironment(),
     keyPrefix: `discover-${process.pid}/`,
   });
   return Promise.all(
@@ -23,6 +21,11 @@ export async function discoverAll(suites: readonly Suite[]): Promise<FoundSuite[
       return { ...suite, discovery: await suite.adapter.discover({ root: suite.root, ...patterns, run }) };
     }),
   );
+}
+
+function ownEnvironment(): Record<string, string> {
+  const pairs = Object.entries(process.env).flatMap(([k, v]) => (v === undefined ? [] : [[k, v] as const]));
+  return Object.fromEntries(pairs);
 }
 
 export function problemsOf(suites: readonly FoundSuite[]): ProblemFacts[] {
@@ -65,5 +68,6 @@ export function shippedLine(scanned: WorkspaceScan, upload: { uploadedBytes: num
   const files = scanned.manifest.entries.length;
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const { uploadedBytes, ms } = upload;
-  return `workspace ${files} files, ${megabytes(scanned.totalBytes)}; ${megabytes(uploadedBytes)} sent in ${duration(ms)}`;
+  const sent = `${megabytes(uploadedBytes)} sent in ${duration(ms)}`;
+  return `workspace ${files} files, ${megabytes(scanned.totalBytes)}; ${sent}`;
 }

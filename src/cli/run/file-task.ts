@@ -1,4 +1,7 @@
-/** A single test file as a task: its framework where one recognises it, else the program that its name asks for. */
+/**
+ * A single test file as a task: its framework where one recognises it, else the program that its name asks
+ * for.
+ */
 import { stat } from "node:fs/promises";
 import { dirname, extname, relative, resolve } from "node:path";
 import type { Client } from "../../client/index.ts";

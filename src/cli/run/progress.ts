@@ -136,7 +136,9 @@ function remainingMs(book: RunBook, elapsedMs: number): number | null {
   return (elapsedMs / book.done) * (book.total - book.done);
 }
 
-/** One line a worker: the task that has run longest there, and how many more. The slowest of all comes first. */
+/**
+ * One line a worker: the task that has run longest there, and how many more. The slowest of all comes first.
+ */
 function workerLines(book: RunBook, now: number): string[] {
   const byWorker = new Map<string, { name: string; since: number; more: number }>();
   for (const { workerId, task, since } of book.running) {

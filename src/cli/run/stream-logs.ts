@@ -1,4 +1,6 @@
-/** Prints the logs of tasks while they run, a few at a time, each line with its task when there are several. */
+/**
+ * Prints the logs of tasks while they run, a few at a time, each line with its task when there are several.
+ */
 import type { Client } from "../../client/index.ts";
 import { ApiError } from "../../client/index.ts";
 import { print, printBytes, say } from "../io.ts";

@@ -2,8 +2,8 @@
  * Which suites lie under the given paths, and which files they have.
  *
  * A folder is a suite when a framework recognises it. Folders below are looked at as well, but a framework
- * found above is not found again: the upper suite contains the lower one. A file belongs to the nearest folder
- * upwards that a framework recognises. What the framework itself says about its files is believed.
+ * found above is not found again: the upper suite contains the lower one. A file belongs to the nearest
+ * folder upwards that a framework recognises. What the framework itself says about its files is believed.
  */
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
@@ -28,8 +28,15 @@ export interface FoundSuite extends Suite {
 const DEPTH = 5;
 const SKIPPED = /^(\..*|node_modules|__pycache__|site-packages|venv|dist|build|target|coverage|fixtures)$/;
 /** Names that make it worth asking the frameworks about a folder. */
-const MARKS =
-  /^(package\.json|py(test|project)(\.ini|\.toml)|setup\.cfg|tox\.ini|conftest\.py|vite(st)?\.(config|workspace)\..+|test_.+\.py|.+_test\.py|.+[.-](test|spec)\.[cm]?[jt]sx?)$/;
+const MARKS = new RegExp(
+  [
+    "^package\\.json$",
+    "^(pytest\\.ini|pyproject\\.toml|setup\\.cfg|tox\\.ini|conftest\\.py)$",
+    "^vite(st)?\\.(config|workspace)\\..+$",
+    "^(test_.+|.+_test)\\.py$",
+    "^.+[.-](test|spec)\\.[cm]?[jt]sx?$",
+  ].join("|"),
+);
 
 export async function findSuites(workspace: string, paths: readonly string[]): Promise<Suite[]> {
   const found = new Map<string, Suite>();

@@ -28,7 +28,8 @@ export function reasonOf({ summary, workers }: Explanation): string {
     const missing = reasons.map(
       ({ requirement, asked, has }) => `${requirement} ${asked} (has ${has || "none"})`,
     );
-    return `  ${worker_id}: ${missing.length > 0 ? `lacks ${missing.join(", ")}` : verdict.replaceAll("_", " ")}`;
+    const why = missing.length > 0 ? `lacks ${missing.join(", ")}` : verdict.replaceAll("_", " ");
+    return `  ${worker_id}: ${why}`;
   });
   return [summary, ...lines].join("\n");
 }

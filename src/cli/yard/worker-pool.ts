@@ -1,8 +1,9 @@
 /**
  * Worker processes that belong to this one: started, started again when they die, ended by their pids.
  *
- * Each holds a pipe from us; when we are killed the pipe closes and the worker ends itself and its attempts, so
- * that nothing is left behind either way. A worker that dies at once again and again is not started for ever.
+ * Each holds a pipe from us; when we are killed the pipe closes and the worker ends itself and its attempts,
+ * so that nothing is left behind either way. A worker that dies at once again and again is not started for
+ * ever.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { createWriteStream, mkdirSync, type WriteStream } from "node:fs";

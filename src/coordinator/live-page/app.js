@@ -81,7 +81,8 @@ function showWorkers(workers) {
     ...workers.map((worker) => {
       const item = element("li", { state: worker.state });
       const { capabilities, load } = worker;
-      const hardware = `${capabilities.cpu.logical_cores} × ${capabilities.cpu.model}, ${Math.round(capabilities.memory_mb / 1024)} GB`;
+      const { cpu, memory_mb } = capabilities;
+      const hardware = `${cpu.logical_cores} × ${cpu.model}, ${Math.round(memory_mb / 1024)} GB`;
       item.append(
         element("strong", { text: worker.worker_id }),
         element("span", { text: statusText(worker.state), className: "status", state: worker.state }),
