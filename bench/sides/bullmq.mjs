@@ -19,7 +19,7 @@ const TUNING = {
 
 export const bullmq = {
   name: "bullmq",
-  settings: { processes: 3, concurrency: 100, batch: 1_000, lanes: 4 },
+  settings: { processes: 2, concurrency: 50, batch: 1_000, lanes: 4 },
   how: `Redis with ${Object.entries(TUNING)
     .map((pair) => pair.join(" "))
     .join(", ")}; removeOnComplete`,

@@ -26,13 +26,13 @@ const isRoot = () => process.getuid?.() === 0;
 export const graphileWorker = {
   name: "graphile-worker",
   settings: {
-    processes: 3,
+    processes: 4,
     concurrency: 24,
     pool_size: 24,
     local_queue: 500,
     complete_batch_delay_ms: 0,
     batch: 1_000,
-    lanes: 4,
+    lanes: 2,
   },
   how: `PostgreSQL with ${Object.entries(TUNING)
     .map((pair) => pair.join("="))
