@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FeedItem } from "../protocol/index.ts";
 import {
@@ -13,6 +15,10 @@ import {
   registerCoordinator,
   Unreachable,
 } from "./index.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+let collect = (): void => {};
 
 type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
@@ -189,6 +195,29 @@ describe("a feed", () => {
     expect(found).toEqual(["a"]);
     expect(interruptions).toHaveLength(1);
   });
+
+  test("ends when its reader gives up, whatever was collected meanwhile", async () => {
+    const open: Answer = (_request, response) => {
+      response.writeHead(200);
+      response.write(`${JSON.stringify(ended(5, "a"))}\n`);
+    };
+    answers = [open];
+    const stop = new AbortController();
+    const reading = (async () => {
+      for await (const _item of connect({ url }).feed("r", { signal: stop.signal })) setImmediate(collect);
+    })();
+    const collected = new Promise<void>((resolve) => {
+      collect = () => {
+        for (let i = 0; i < 3; i++) collectGarbage();
+        resolve();
+      };
+    });
+    await collected;
+    // Finalizers have their turn after the collection.
+    await new Promise((resolve) => setImmediate(resolve));
+    stop.abort();
+    await reading;
+  }, 5_000);
 });
 
 test("a feed puts a line together that comes in pieces, also within a character", async () => {

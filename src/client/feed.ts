@@ -60,17 +60,20 @@ async function* connection(
   const silence = new AbortController();
   const giveUp = () => silence.abort(new Error("the feed has fallen silent"));
   let timer = setTimeout(giveUp, SILENCE_MS);
-  const either = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
+  const passOn = () => silence.abort(signal?.reason);
+  signal?.addEventListener("abort", passOn);
+  if (signal?.aborted === true) passOn();
   try {
     const path = `/api/runs/${encodeURIComponent(runId)}/feed`;
-    const response = await requests.open({ path, query: { from }, signal: either });
-    for await (const line of linesOf(response)) {
+    const response = await requests.open({ path, query: { from }, signal: silence.signal });
+    for await (const line of linesOf(response, silence.signal)) {
       clearTimeout(timer);
       yield JSON.parse(line) as Line;
       timer = setTimeout(giveUp, SILENCE_MS);
     }
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", passOn);
     // Whoever stops reading leaves no connection behind.
     silence.abort();
   }

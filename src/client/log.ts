@@ -2,6 +2,7 @@
  * An attempt's log, as bytes. Followed, it goes on where a broken connection left off, until the attempt
  * ends.
  */
+import { chunksOf } from "./lines.ts";
 import type { Requests } from "./requests.ts";
 import { pause } from "./requests.ts";
 import { ApiError } from "./errors.ts";
@@ -33,9 +34,9 @@ export async function* readLog(
     // A later attempt has a log of its own: after a break the one that was begun is gone on with.
     tried ??= Number(response.headers.get("x-testyard-attempt")) || undefined;
     try {
-      for await (const chunk of response.body ?? []) {
-        at += (chunk as Uint8Array).length;
-        yield chunk as Uint8Array;
+      for await (const chunk of chunksOf(response, signal)) {
+        at += chunk.length;
+        yield chunk;
       }
       return;
     } catch (error) {

@@ -28,9 +28,13 @@ export interface ApiRequest {
   /** Sending it twice does no more than sending it once. Reads always are. */
   isRepeatable?: boolean;
   signal?: AbortSignal;
+  /** The answer has no end that one could wait for: only its beginning is. */
+  isOpenEnded?: boolean;
 }
 
 const PATIENCE_MS = 15_000;
+/** An answer that takes longer does not come; a batch of 8 MiB is through by then. */
+const ANSWER_MS = 60_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 
@@ -64,7 +68,7 @@ export class Requests {
 
   /** The answer as it streams; a stream that breaks is the caller's to take up again. */
   async open(request: ApiRequest): Promise<Response> {
-    return (await this.#until(request, async (response) => response)).value;
+    return (await this.#until({ ...request, isOpenEnded: true }, async (response) => response)).value;
   }
 
   async #until<T>(
@@ -88,9 +92,30 @@ export class Requests {
     request: ApiRequest,
     read: (response: Response) => Promise<T>,
   ): Promise<Outcome<T>> {
+    if (request.isOpenEnded === true) return this.#try(method, request, read);
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(new Error("no answer came")), ANSWER_MS);
+    const passOn = () => limit.abort(request.signal?.reason);
+    request.signal?.addEventListener("abort", passOn);
+    if (request.signal?.aborted === true) passOn();
+    try {
+      return await this.#try(method, { ...request, limit: limit.signal }, read);
+    } finally {
+      clearTimeout(timer);
+      request.signal?.removeEventListener("abort", passOn);
+    }
+  }
+
+  async #try<T>(
+    method: string,
+    request: ApiRequest & { limit?: AbortSignal },
+    read: (response: Response) => Promise<T>,
+  ): Promise<Outcome<T>> {
     let response: Response;
     try {
-      response = await this.#fetch(this.#address(request), this.#init(method, request));
+      const init = this.#init(method, request);
+      if (request.limit !== undefined) init.signal = request.limit;
+      response = await this.#fetch(this.#address(request), init);
     } catch (cause) {
       if (request.signal?.aborted === true) throw cause;
       return { kind: "again", error: new Unreachable(this.url, cause), waitMs: 0 };

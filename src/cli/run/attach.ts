@@ -30,7 +30,16 @@ export async function attach(runId: string, flags: AttachFlags): Promise<number>
   for await (const task of client.allTasks({ run_id: runId })) tasks.push(task);
   const book = new RunBook(await bookTasks(client, tasks), (ref) => client.document(ref));
   const interrupt = onInterrupt();
-  const limit = flags.waitTimeout === undefined ? null : AbortSignal.timeout(flags.waitTimeout);
+  const stop = new AbortController();
+  let isLate = false;
+  interrupt.signal.addEventListener("abort", () => stop.abort());
+  const limit =
+    flags.waitTimeout === undefined
+      ? undefined
+      : setTimeout(() => {
+          isLate = true;
+          stop.abort();
+        }, flags.waitTimeout);
   const progress = startProgress(book);
   const end = await followRun({
     client,
@@ -39,13 +48,13 @@ export async function attach(runId: string, flags: AttachFlags): Promise<number>
     progress,
     from: 0,
     placementTimeoutMs: flags.placementTimeout,
-    signal: limit === null ? interrupt.signal : AbortSignal.any([interrupt.signal, limit]),
+    signal: stop.signal,
   }).finally(() => {
+    clearTimeout(limit);
     progress.stop();
     interrupt.dispose();
   });
   if (end === "interrupted") {
-    const isLate = limit?.aborted === true && !interrupt.signal.aborted;
     say(isLate ? "the wait timed out; the run goes on" : "detached; the run goes on");
     say(`again with: testyard run --attach ${runId}${coordinatorFlag(flags)}`);
     return isLate ? EXIT.waitTimedOut : EXIT.interrupted;
