@@ -6,7 +6,7 @@
  * are ignored, unknown types close the connection.
  */
 import * as z from "zod/mini";
-import { isPlainResults } from "./hot-frames.ts";
+import { isPlainAssign, isPlainResults } from "./hot-frames.ts";
 
 export const PROTOCOL = { min: 1, max: 1 } as const;
 export const MAX_FRAME_BYTES = 1024 * 1024;
@@ -191,7 +191,7 @@ export const assignment = z.object({
   /** What the worker does with it when it hears nothing for a lease. */
   on_partition: z.enum(["finish", "stop"]),
 });
-const assign = z.object({ tasks: z.array(assignment) });
+export const assign = z.object({ tasks: z.array(assignment) });
 const cancel = z.object({ attempts: z.array(z.object({ ...ref, reason: z.string() })) });
 const resultAck = z.object({
   attempts: z.array(z.object({ ...ref, verdict: z.enum(["accepted", "repeated", "stale_attempt"]) })),
@@ -230,6 +230,7 @@ export function decodeWorkerFrame(type: string, body: unknown): Decoded<WorkerFr
 }
 
 export function decodeCoordinatorFrame(type: string, body: unknown): Decoded<CoordinatorFrame> {
+  if (type === "assign" && isPlainAssign(body)) return { ok: true, frame: { type, body } };
   return decodeFrame<CoordinatorFrame>(COORDINATOR_FRAMES, type, body);
 }
 

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import * as z from "zod/mini";
-import { results } from "./frames.ts";
-import { isPlainResults } from "./hot-frames.ts";
+import { assign, results } from "./frames.ts";
+import { isPlainAssign, isPlainResults } from "./hot-frames.ts";
 
 const plain = {
   outcome: "passed",
@@ -21,7 +21,39 @@ test("a plain result is recognised", () => {
   expect(isPlainResults({ results: [{ task_id: "t", attempt: 1, result: plain }] })).toBe(true);
 });
 
-test("what it accepts, the schema accepts as it is", () => {
+const assignment = {
+  task_id: "t",
+  attempt: 1,
+  run_id: "r",
+  project: "p",
+  name: "n",
+  type: "test",
+  slot: 0,
+  gpus: [],
+  timeout_ms: 1,
+  payload: "{}",
+  on_partition: "finish",
+};
+
+test("a plain assignment is recognised", () => {
+  expect(isPlainAssign({ tasks: [assignment] })).toBe(true);
+});
+
+test("what it accepts of assignments, the schema accepts as it is", () => {
+  const odd = fc.oneof(fc.anything(), fc.constantFrom(null, 0, 1, -1, 1.5, "", "x", [], [1], Infinity, NaN));
+  fc.assert(
+    fc.property(fc.constantFrom(...Object.keys(assignment), "more"), odd, (name, value) => {
+      const body = { tasks: [{ ...assignment, [name]: value }] };
+      if (!isPlainAssign(body)) return;
+      const judged = z.safeParse(assign, body);
+      expect(judged.success).toBe(true);
+      expect(judged.data).toEqual(body);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("what it accepts of results, the schema accepts as it is", () => {
   const odd = fc.oneof(
     fc.anything(),
     fc.constantFrom(null, 0, 1, -1, 1.5, "", "x", "x".repeat(40_000), Infinity, NaN),

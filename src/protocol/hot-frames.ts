@@ -1,9 +1,9 @@
 /**
- * A quick look at the frame that comes most: results. Where tens of thousands of tasks end each second, the
- * schema alone costs 9 µs of coordinator a task, this half of one. It accepts only what the schema accepts;
- * whatever it does not recognise goes to the schema.
+ * A quick look at the frames that come most: assignments and results. Where tens of thousands of tasks end
+ * each second, the schema alone costs 9 µs of coordinator a task, this half of one. It accepts only what the
+ * schema accepts; whatever it does not recognise goes to the schema.
  */
-import type { Results } from "./frames.ts";
+import type { Assignment, Results } from "./frames.ts";
 
 const OUTCOMES: ReadonlySet<unknown> = new Set([
   "passed",
@@ -12,6 +12,9 @@ const OUTCOMES: ReadonlySet<unknown> = new Set([
   "cancelled",
   "infrastructure",
 ]);
+const TYPES: ReadonlySet<unknown> = new Set(["test", "benchmark", "command", "critical", "maintenance"]);
+const PARTITION: ReadonlySet<unknown> = new Set(["finish", "stop"]);
+const ASSIGNMENT_KEYS = 11;
 const ITEM_KEYS = 3;
 const RESULT_KEYS = 10;
 const MAX_ITEMS = 4_096;
@@ -25,6 +28,22 @@ export function isPlainResults(body: unknown): body is Results {
 function isPlainItem(item: unknown): boolean {
   if (!isRecord(item) || !hasKeys(item, ITEM_KEYS)) return false;
   return isId(item["task_id"]) && isCount(item["attempt"], 1) && isPlainResult(item["result"]);
+}
+
+export function isPlainAssign(body: unknown): body is { tasks: Assignment[] } {
+  if (!isRecord(body) || !Array.isArray(body["tasks"]) || !hasKeys(body, 1)) return false;
+  return body["tasks"].every(isPlainAssignment);
+}
+
+/** An assignment without devices, its payload inline. */
+function isPlainAssignment(task: unknown): boolean {
+  if (!isRecord(task) || !hasKeys(task, ASSIGNMENT_KEYS)) return false;
+  const { task_id, attempt, run_id, project, name, type, slot, gpus, timeout_ms, payload } = task;
+  const areIds = isId(task_id) && isId(run_id) && isId(project) && TYPES.has(type);
+  const areTexts = typeof name === "string" && typeof payload === "string";
+  const areNumbers = isCount(attempt, 1) && isCount(slot, 0) && Number.isFinite(timeout_ms);
+  const isFree = Array.isArray(gpus) && gpus.length === 0;
+  return areIds && areTexts && areNumbers && isFree && PARTITION.has(task["on_partition"]);
 }
 
 /** A result without usage, counts and error: what remains is numbers and short texts. */

@@ -6,6 +6,7 @@
  * It lives exactly as long as its parent: a closed channel ends it, however the parent died. Signals do not,
  * because a Ctrl-C at the terminal goes to the whole group, and it is the parent that knows when to stop.
  */
+import { constants, setPriority } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { type EventLog, openLmdbLog } from "../log/index.ts";
 import { messageOf, ResultsRefused, ResultsUnavailable } from "./errors.ts";
@@ -21,6 +22,10 @@ const blobs = createPending<Uint8Array | null>();
 let results: Results | null = null;
 let log: EventLog | null = null;
 let ending: Promise<void> | null = null;
+
+// Behind whoever places and runs tasks: results may be a moment late, an assignment should not be. Before any
+// thread is started, because threads take it over from this one.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 let sent: Promise<void> = Promise.resolve();
 

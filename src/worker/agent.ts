@@ -293,6 +293,7 @@ export class Agent {
     this.#busySlots.delete(slot);
     this.#startWaiting(slot);
     held.phase = { kind: "ended", result };
+    this.#outbox.ended({ task_id, attempt });
     // Only what can still count is worth keeping.
     if (result.outcome === "cancelled") return this.#outbox.result({ task_id, attempt, result });
     const record: Recovered = { task_id, attempt, incarnation: this.#options.incarnation, result };

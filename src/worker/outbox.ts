@@ -40,8 +40,13 @@ export class Outbox {
     this.#clock.after(START_DELAY_MS, () => this.#sendStarts());
   }
 
+  /** Its result is on the way: that it started is no news any more. */
+  ended(ref: Ref): void {
+    this.#started.delete(`${ref.task_id}/${ref.attempt}`);
+  }
+
   result(reported: Reported): void {
-    this.#started.delete(`${reported.task_id}/${reported.attempt}`);
+    this.ended(reported);
     this.#results.push(reported);
     if (this.#resultsPlanned) return;
     this.#resultsPlanned = true;

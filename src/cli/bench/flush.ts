@@ -1,12 +1,16 @@
 /** What one durable append costs on this disk, by the very log that the coordinator uses. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { GENESIS_HASH, openLmdbLog, sealRecord } from "../../log/index.ts";
 
 const APPENDS = 40;
 
-/** Median of single appends, in milliseconds. */
-export async function measureFlush(folder: string): Promise<number> {
+/**
+ * Median of single appends, in milliseconds, `pauseMs` after one another: a disk and a processor that sleep
+ * between two appends take longer than in a row, so a flush to compare with comes at the pace of its load.
+ */
+export async function measureFlush(folder: string, { pauseMs }: { pauseMs: number }): Promise<number> {
   const dir = join(folder, "flush-probe");
   const log = await openLmdbLog({ dir });
   const times: number[] = [];
@@ -21,6 +25,7 @@ export async function measureFlush(folder: string): Promise<number> {
       at: position,
     };
     const record = sealRecord(header, [JSON.stringify({ type: "TasksForgotten", v: 1, task_ids: [] })]);
+    if (pauseMs > 0) await sleep(pauseMs);
     const since = performance.now();
     await log.append(record);
     times.push(performance.now() - since);

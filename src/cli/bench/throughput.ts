@@ -27,7 +27,9 @@ export interface ThroughputReport {
   coordinator_cpu_us_per_task: number | null;
   results_cpu_us_per_task: number | null;
   submit_to_done_ms: { p50: number; p99: number; tasks: number; per_second: number };
+  /** One append at a time, at the pace of the low load, and in a row. */
   flush_ms: number;
+  flush_in_a_row_ms: number;
   /** Seconds after the last task's end until DuckDB held everything. */
   results_lag_seconds: number;
   /** Ended tasks of the run as DuckDB holds them, counted when the coordinator was gone. */
@@ -50,7 +52,8 @@ export async function benchThroughput(options: {
   const env = { TESTYARD_BENCH_NOOP: "1" };
   const yard = await startBenchYard({ workers, slots: SLOTS, env, onNote });
   try {
-    const flush_ms = await measureFlush(yard.dataDir);
+    const flush_ms = await measureFlush(yard.dataDir, { pauseMs: 1000 / LOW_LOAD_PER_SECOND });
+    const flush_in_a_row_ms = await measureFlush(yard.dataDir, { pauseMs: 0 });
     onNote(`low load: ${LOW_LOAD_TASKS} tasks, ${LOW_LOAD_PER_SECOND} a second`);
     const latencies = await lowLoad(yard.client);
     onNote(`full load: ${tasks} tasks in batches of ${BATCH}`);
@@ -63,6 +66,7 @@ export async function benchThroughput(options: {
       slots_per_worker: SLOTS,
       ...full.numbers,
       flush_ms: round(flush_ms),
+      flush_in_a_row_ms: round(flush_in_a_row_ms),
       submit_to_done_ms: {
         p50: round(percentile(latencies, 0.5)),
         p99: round(percentile(latencies, 0.99)),
