@@ -1,4 +1,6 @@
 /** The port: had, named, and given back. */
+import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import type { Clock, Timer } from "../ports/index.ts";
 import { listenError } from "./start-error.ts";
@@ -26,14 +28,31 @@ export function urlOf(host: string, port: number): string {
   return `http://${host === "::1" ? "[::1]" : host}:${port}`;
 }
 
+/** Connections on which nothing was ever asked: Node does not count them as idle, and would wait for them. */
+export function watchSilent(server: Server): ReadonlySet<Socket> {
+  const silent = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+  });
+  for (const spoke of ["request", "upgrade"] as const) {
+    server.on(spoke, ({ socket }: IncomingMessage) => silent.delete(socket));
+  }
+  return silent;
+}
+
 /**
  * Answers under way may finish; a connection that does not end by itself is cut. Those kept open for a next
  * request fall idle one after the other, and the server looks for idle ones only once by itself.
  */
-export async function closeHttp(app: FastifyInstance, clock: Clock): Promise<void> {
+export async function closeHttp(
+  app: FastifyInstance,
+  { clock, silent }: { clock: Clock; silent: ReadonlySet<Socket> },
+): Promise<void> {
   let timer: Timer | null = null;
   const look = () => {
     app.server.closeIdleConnections();
+    for (const socket of silent) socket.destroy();
     timer = clock.after(IDLE_LOOK_MS, look);
   };
   look();

@@ -21,7 +21,7 @@ import { assemble, type Opened } from "./assembly.ts";
 import { firstClusterId, layOut } from "./data-dir.ts";
 import { Ending } from "./ending.ts";
 import { createApp, isLoopback, routeSockets } from "./http/index.ts";
-import { closeHttp, listen, urlOf } from "./listen.ts";
+import { closeHttp, listen, urlOf, watchSilent } from "./listen.ts";
 import type { CoordinatorSettings } from "./settings.ts";
 import { startError, StartError } from "./start-error.ts";
 import { Unwind } from "./unwind.ts";
@@ -154,12 +154,13 @@ async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Pro
     },
     isClosing: () => closing.signal.aborted,
   });
+  const silent = watchSilent(app.server);
   unwind.add("the HTTP server", async () => {
     // What was decided is answered; then the sockets of workers and dashboards may go.
     await loop.committed().catch(() => {});
     coordinator.stop();
     dashboard.close();
-    await closeHttp(app, options.clock);
+    await closeHttp(app, { clock: options.clock, silent });
   });
   address.port = await listen(app, options);
   const { port } = address;

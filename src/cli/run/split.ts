@@ -21,8 +21,8 @@ export interface Group {
 }
 
 const TASKS_PER_SLOT = 4;
-/** Below this the start of a framework costs more than its tests. */
-const SHORTEST_TASK_MS = 500;
+/** Below this the start of a framework is a good part of a task; not so that a slot is left without one. */
+const SHORTEST_TASK_MS = 3_000;
 /** A command line has an end. */
 const FILES_PER_TASK = 200;
 
@@ -49,7 +49,7 @@ function spread(files: readonly string[], slots: number): Group[] {
 /** Longest first, each into the group with most room left; a new group when none has room. */
 function pack(known: readonly { file: string; ms: number }[], slots: number): Group[] {
   const total = known.reduce((sum, { ms }) => sum + ms, 0);
-  const aim = Math.max(SHORTEST_TASK_MS, total / (slots * TASKS_PER_SLOT));
+  const aim = Math.max(Math.min(SHORTEST_TASK_MS, total / slots), total / (slots * TASKS_PER_SLOT));
   const groups: { files: string[]; estimateMs: number }[] = [];
   for (const { file, ms } of known.toSorted((a, b) => b.ms - a.ms || (a.file < b.file ? -1 : 1))) {
     const fitting = groups.filter(
