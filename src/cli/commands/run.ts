@@ -35,7 +35,11 @@ export function registerRun(program: Command, finish: Finish): void {
     .option("--project <name>", "project that the run belongs to")
     .option("--retries <n>", "how often a failed task is tried again", wholeNumber(0, 100), 0)
     .option("--timeout <s>", "limit for each task (3600)", secondsToMs)
-    .option("--placement-timeout <s>", "how long to wait for a worker that fits", secondsToMs, 60_000)
+    .addOption(
+      new Option("--placement-timeout <s>", "how long to wait for a worker that fits")
+        .argParser(secondsToMs)
+        .default(60_000, "60"),
+    )
     .option("--report <formats...>", `reports to write: ${REPORT_FORMATS.join(", ")}`, format)
     .option("--report-dir <dir>", "where to (testyard-report); alone it asks for all of them")
     .addOption(new Option("--attach <run>", "follow a run that is under way instead of starting one"))
