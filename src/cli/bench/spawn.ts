@@ -1,9 +1,11 @@
 /**
  * What a real process costs through the yard: `true`, with its workspace folder, its log and its result,
  * beside a loop that does nothing but start the same program as many at a time.
+ *
+ * More slots than cores, on both sides: `true` is over before its successor could be assigned, so with a
+ * slot a core the yard would be measured by its round trips.
  */
 import { spawn } from "node:child_process";
-import { availableParallelism } from "node:os";
 import type { TaskInput } from "../../protocol/index.ts";
 import { startBenchYard, until } from "./bench-yard.ts";
 
@@ -23,10 +25,10 @@ const BATCH = 1_000;
 export async function benchSpawn(options: {
   tasks: number;
   workers: number;
+  slots: number;
   onNote: (text: string) => void;
 }): Promise<SpawnReport> {
-  const { tasks, workers, onNote } = options;
-  const slots = Math.max(1, Math.ceil(availableParallelism() / workers));
+  const { tasks, workers, slots, onNote } = options;
   const parallel = workers * slots;
   const yard = await startBenchYard({ workers, slots, onNote });
   try {

@@ -104,8 +104,9 @@ async function lowLoad(client: Client): Promise<number[]> {
     );
   }
   await Promise.all(sending);
-  await reading;
+  await until(async () => ended.size === LOW_LOAD_TASKS, "the feed has told of every task's end");
   stop.abort();
+  await reading;
   return [...ended].flatMap(([id, at]) => {
     const since = submitted.get(id);
     return since === undefined ? [] : [at - since];

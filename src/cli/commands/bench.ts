@@ -27,9 +27,10 @@ export function registerBench(program: Command, finish: Finish): void {
   const spawn = bench
     .command("spawn")
     .description("real processes, beside a loop that only starts them")
-    .option("--tasks <n>", "how many", wholeNumber(1, 1_000_000), 500)
-    .option("--workers <n>", "worker processes", wholeNumber(1, 64), 1)
-    .action(async (flags: Flags) => {
+    .option("--tasks <n>", "how many", wholeNumber(1, 1_000_000), 1_500)
+    .option("--workers <n>", "worker processes", wholeNumber(1, 64), 2)
+    .option("--slots <n>", "of each worker", wholeNumber(1, 256), 4)
+    .action(async (flags: Flags & { slots: number }) => {
       const { benchSpawn } = await import("../bench/spawn.ts");
       show(await benchSpawn({ ...flags, onNote: say }), flags);
       finish(EXIT.passed);
