@@ -1,5 +1,5 @@
-// Do batches slow down as the queue grows? 100,000 tasks in batches of 1,000 to a coordinator without workers;
-// prints the median time of a batch for each tenth, and the memory a queued task costs.
+// Do batches slow down as the queue grows? 100,000 tasks in batches of 1,000 to a coordinator without
+// workers; prints the median time of a batch for each tenth, and the memory a queued task costs.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -19,23 +19,30 @@ const coordinator = spawn(process.execPath, [join(DIST, "cli/main.js"), ...flags
   stdio: ["ignore", "ignore", "pipe"],
 });
 try {
-  const client = connect({ url: await address(), key: readFileSync(join(dir, "client-key"), "utf8").trim() });
+  const url = await address();
+  const client = connect({ url, key: readFileSync(join(dir, "client-key"), "utf8").trim() });
   const { run_id } = await client.openRun({ name: "growth" });
   const before = residentKb();
   const times = [];
   for (let sent = 0; sent < TASKS; sent += BATCH) {
     const since = performance.now();
-    await client.submitTasks(Array.from({ length: BATCH }, () => TASK), { run_id });
+    await client.submitTasks(
+      Array.from({ length: BATCH }, () => TASK),
+      { run_id },
+    );
     times.push(performance.now() - since);
   }
   const tenth = times.length / 10;
   for (let i = 0; i < 10; i++) {
     const part = times.slice(i * tenth, (i + 1) * tenth).sort((a, b) => a - b);
-    console.log(`${String((i + 1) * tenth * BATCH).padStart(7)} queued: ${part[tenth / 2].toFixed(1)} ms a batch`);
+    const queued = String((i + 1) * tenth * BATCH).padStart(7);
+    console.log(`${queued} queued: ${part[tenth / 2].toFixed(1)} ms a batch`);
   }
   const { total, counts } = await client.run(run_id);
   const grown = ((residentKb() - before) * 1024) / TASKS;
-  console.log(`${total} tasks, ${counts.queued} queued, ${Math.round(grown)} bytes of resident memory a task`);
+  console.log(
+    `${total} tasks, ${counts.queued} queued, ${Math.round(grown)} bytes of resident memory a task`,
+  );
 } finally {
   coordinator.kill("SIGTERM");
   await once(coordinator, "exit");
