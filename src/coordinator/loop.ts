@@ -77,6 +77,12 @@ interface OpenRecord {
   waiters: Waiter[];
 }
 
+interface Encoded {
+  event: Event;
+  text: string;
+  bytes: number;
+}
+
 type QueuedRecord = OpenRecord & { sealed: SealedRecord };
 
 export class Loop {
@@ -175,10 +181,10 @@ export class Loop {
 
   /** A decision that fits into one record stands in one, so that no crash can come between its events. */
   #take(events: readonly Event[]): void {
-    const texts = events.map((event) => JSON.stringify(event));
-    const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    const encoded = events.map((event) => encode(event));
+    const bytes = encoded.reduce((sum, each) => sum + each.bytes, 0);
     if (!this.#hasRoom(events.length, bytes)) this.#roll();
-    for (const [i, event] of events.entries()) this.#add(event, texts[i] ?? "");
+    for (const each of encoded) this.#add(each);
   }
 
   #hasRoom(events: number, bytes: number): boolean {
@@ -191,8 +197,7 @@ export class Loop {
     if (this.#open.events.length > 0) this.#seal(this.#open.at);
   }
 
-  #add(event: Event, text: string): void {
-    const bytes = Buffer.byteLength(text);
+  #add({ event, text, bytes }: Encoded): void {
     if (!this.#hasRoom(1, bytes)) this.#roll();
     const record = this.#open;
     evolve(this.state, event);
@@ -279,6 +284,11 @@ export class Loop {
     this.end(error);
     this.#options.onEnded(error);
   }
+}
+
+function encode(event: Event): Encoded {
+  const text = JSON.stringify(event);
+  return { event, text, bytes: Buffer.byteLength(text) };
 }
 
 function engineFailure(cause: unknown): LoopEnded {

@@ -4,7 +4,7 @@
  * Records are lines appended to a segment file; what is put in one turn shares a write. `put` resolves when
  * the system has the bytes, so they survive the death of this process, not a power cut: after that the
  * attempt is lost and runs again, and an fsync here would cost every result two flushes on its way. The write
- * is synchronous: into the page cache it takes some 20 µs, the way through the thread pool ten times that.
+ * is synchronous: 500 bytes into the page cache take 3 µs, by way of the thread pool 60.
  *
  * A removal is not written down; a segment goes, or is emptied, with its last record. What a crash brings
  * back beyond that is sent again, and acknowledged again.

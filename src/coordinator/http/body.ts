@@ -6,7 +6,7 @@
  * piece.
  */
 import { isUtf8 } from "node:buffer";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../ports/index.ts";
 import { BLOB_FRAMES_TYPE, parseJson, problem } from "../../protocol/index.ts";
@@ -65,15 +65,12 @@ export function streamedBody(
 ): AsyncIterable<Uint8Array> {
   const { body } = request;
   // A request without a body announces no length, and fastify then has nothing for us.
-  if (body === undefined || body === null) return noBytes();
+  if (body === undefined || body === null) return Readable.from([]);
   if (Buffer.isBuffer(body)) {
     throw refusal("unsupported_media_type", `send a body of type ${STREAMED.join(" or ")}`);
   }
   return limited(body as Readable, options);
 }
-
-// eslint-disable-next-line no-empty-function
-async function* noBytes(): AsyncGenerator<Uint8Array> {}
 
 async function* limited(
   body: Readable,

@@ -72,7 +72,7 @@ export function createReasons(coordinator: Coordinator): (task: Task) => string 
 export function resultTaskView(row: ResultTask): TaskView {
   const { task_id, run_id, project, name, type, state, priority, reason, attempts, worker_id } = row;
   const { requirements, resources, timeout_ms, max_retries, dependencies } = row;
-  const { submitted_at, started_at, ended_at } = row;
+  const { started_at, ended_at } = row;
   return {
     task_id,
     run_id,
@@ -90,7 +90,8 @@ export function resultTaskView(row: ResultTask): TaskView {
     timeout_ms,
     max_retries,
     dependencies,
-    submitted_at,
+    // As in memory: a task that is forgotten does not change its past.
+    submitted_at: ulidTime(row.task_id),
     started_at,
     ended_at,
   };
