@@ -56,6 +56,17 @@ const PACKAGES = {
   "fast-xml-parser": ["adapters", "workspace"],
   tinyglobby: ["adapters", "workspace"],
   ignore: ["adapters", "workspace"],
+  yaml: ["cli"],
+  croner: ["coordinator", "cli"],
+  "prom-client": ["coordinator"],
+  "@fastify/swagger": ["coordinator"],
+  "@fastify/swagger-ui": ["coordinator"],
+  "ipaddr.js": ["coordinator"],
+  "@opentelemetry/api": ["coordinator"],
+  "@opentelemetry/sdk-trace-base": ["coordinator"],
+  "@opentelemetry/exporter-trace-otlp-http": ["coordinator"],
+  "@opentelemetry/resources": ["coordinator"],
+  echarts: ["reports"],
 };
 
 const TESTS = "\\.test\\.ts$|\\.testing\\.ts$|/testing/";

@@ -31,16 +31,26 @@ export const metric = z.object({
   better: z.optional(z.enum(["lower", "higher"])),
 });
 
+/** A file that the attempt left, kept in the blob store. */
+export const artifact = z.object({
+  /** POSIX, relative to the folder that the task ran in. */
+  path: text(1024),
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  size_bytes: z.int().check(z.minimum(0)),
+});
+
 export const resultDocument = z.object({
   format: z.literal(1),
   framework: text(64),
   cases: z.array(caseResult).check(z.maxLength(100_000)),
   metrics: z.array(metric).check(z.maxLength(10_000)),
+  artifacts: z.optional(z.array(artifact).check(z.maxLength(10_000))),
 });
 
 export type CaseOutcome = z.infer<typeof caseOutcome>;
 export type ReportedCase = z.infer<typeof caseResult>;
 export type Metric = z.infer<typeof metric>;
+export type Artifact = z.infer<typeof artifact>;
 export type ResultDocument = z.infer<typeof resultDocument>;
 
 /** Larger documents are blobs: an event stays below 64 KiB. */
