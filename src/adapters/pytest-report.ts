@@ -19,6 +19,8 @@ export interface PytestReport {
   /** Traceback of an error inside pytest or a plugin. */
   internal: string | null;
   collected: { file: string; name: string }[];
+  /** In the order in which they were collected; only of a listing. */
+  files: Set<string>;
 }
 
 interface OpenCase {
@@ -43,6 +45,7 @@ export function foldPytest(records: readonly JsonRecord[], why: string): PytestR
     status: null,
     internal: null,
     collected: [],
+    files: new Set(),
     open: new Map(),
     seen: new Set(),
   };
@@ -61,6 +64,11 @@ function foldRecord(folding: Folding, each: JsonRecord): void {
     case "begin":
       begin(folding, each);
       return;
+    case "file":
+      folding.files.add(text(each["file"]));
+      return;
+    case "passed":
+      return foldPassed(folding, each);
     case "report":
       return text(each["subtest"]) ? foldSubtest(folding, each) : foldPhase(folding, each);
     case "internal":
@@ -121,6 +129,14 @@ function foldPhase(folding: Folding, each: JsonRecord): void {
   const when = text(each["when"]);
   // "???" is how xdist reports the case that its worker died in: nothing will follow.
   if (when === "teardown" || !["setup", "call"].includes(when)) close(folding, open);
+}
+
+/** All three phases in one line. */
+function foldPassed(folding: Folding, each: JsonRecord): void {
+  const open = begin(folding, each);
+  open.durationMs += numeric(each["duration_s"]) * 1000;
+  open.phases = [{ when: "call", outcome: "passed" }];
+  close(folding, open);
 }
 
 function close(folding: Folding, open: OpenCase): void {
@@ -219,20 +235,6 @@ function closeOpen(folding: Folding, why: string): void {
 function cutOff(open: OpenCase, why: string): CaseResult {
   const message = open.repeated ? `${why} before it was repeated` : `${why} while this case was running`;
   return caseResult({ ...open, parameters: undefined, retries: undefined, outcome: "error", message });
-}
-
-/** Files in the order pytest collected them. */
-export function filesOf(report: PytestReport): { path: string; cases: string[] }[] {
-  const files = new Map<string, string[]>();
-  for (const item of report.collected) {
-    const cases = files.get(item.file) ?? [];
-    cases.push(item.name);
-    files.set(item.file, cases);
-  }
-  // A module that skips itself or does not load has no items, yet pytest counts it when it runs.
-  for (const whole of report.cases)
-    if (whole.file !== "" && !files.has(whole.file)) files.set(whole.file, []);
-  return [...files].map(([path, cases]) => ({ path, cases }));
 }
 
 export function isStart(records: readonly JsonRecord[]): boolean {

@@ -79,23 +79,37 @@ class Old(unittest.TestCase):
 };
 
 describe.skipIf(python === "")("pytest adapter, with a real pytest (skipped where no Python has one)", () => {
-  test("discovers what pytest collects, and reports the file that does not load", async () => {
-    const root = await suite(MIXED);
+  test("lists the files that pytest would run, without importing them", async () => {
+    const root = await suite({
+      ...MIXED,
+      "tests/left_out/test_no.py": "",
+      "tests/left_out/conftest.py": "collect_ignore_glob = ['*']\n",
+      "conftest.py": `
+import pytest
+class Sheet(pytest.File):
+    def collect(self): return []
+def pytest_collect_file(file_path, parent):
+    if file_path.suffix == ".sheet": return Sheet.from_parent(parent, path=file_path)
+`,
+      "tests/sums.sheet": "",
+      "tests/__init__.py": "",
+    });
     const found = await pytestAdapter.discover({ root, run });
     expect(found.files.map((file) => file.path).sort()).toEqual([
       "tests/check_more.py",
+      "tests/sums.sheet",
       "tests/test_all.py",
       "tests/test_broken.py",
       "tests/test_skipped_module.py",
     ]);
-    expect(found.files.find((file) => file.path === "tests/test_all.py")?.cases).toContain(
-      "test_param[1-x::y]",
-    );
-    expect(found.files.flatMap((file) => file.cases ?? [])).not.toContain("test_off");
-    expect(found.problems).toEqual([
-      { file: "tests/test_broken.py", message: expect.stringContaining("nothing_of_this_name") },
-    ]);
+    expect(found.problems).toEqual([]);
     expect(found.interpreter).toMatch(/pytest \d/);
+  });
+
+  test("reports a configuration that does not load", async () => {
+    const root = await suite({ "conftest.py": "import nothing_of_this_name\n", "test_a.py": "" });
+    const { problems } = await pytestAdapter.discover({ root, run });
+    expect(problems).toEqual([{ file: "", message: expect.stringContaining("nothing_of_this_name") }]);
   });
 
   test("gives the outcomes that pytest itself counts", async () => {
@@ -142,6 +156,24 @@ describe.skipIf(python === "")("pytest adapter, with a real pytest (skipped wher
       "test_die.py::test_c error",
     ]);
     expect(cases[1]?.message).toContain("exited with 7");
+  });
+
+  test("a test that closes every file, and opens one of its own, spoils neither", async () => {
+    const root = await suite({
+      "test_close.py": `
+import os
+def test_close():
+    os.closerange(3, 64)
+    for i in range(8): os.open("mine.txt", os.O_WRONLY | os.O_CREAT)
+def test_after(): assert os.path.getsize("mine.txt") == 0
+`,
+    });
+    const { cases } = await realRun(pytestAdapter, {
+      root,
+      files: ["test_close.py"],
+      args: ["-p", "no:capture"],
+    });
+    expect(outcomes(cases)).toEqual(["test_close.py::test_after passed", "test_close.py::test_close passed"]);
   });
 
   test("everything deselected, or nothing to collect, is no failure", async () => {

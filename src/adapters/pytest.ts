@@ -24,9 +24,9 @@ import { expandPatterns, globFiles } from "./patterns.ts";
 import { pinnedConfig, pytestConfigIn } from "./pytest-config.ts";
 import type { Python } from "./pytest-interpreter.ts";
 import { findPython } from "./pytest-interpreter.ts";
-import { PYTEST_PLUGIN, PYTEST_PLUGIN_FILE, PYTEST_REPORT_FILE } from "./pytest-plugin.ts";
+import { PYTEST_LISTER, PYTEST_PLUGIN, PYTEST_PLUGIN_FILE, PYTEST_REPORT_FILE } from "./pytest-plugin.ts";
 import type { PytestReport } from "./pytest-report.ts";
-import { filesOf, foldPytest, isStart } from "./pytest-report.ts";
+import { foldPytest, isStart } from "./pytest-report.ts";
 
 const COLLECT_TIMEOUT_MS = 10 * 60_000;
 const NO_TESTS_COLLECTED = 5;
@@ -64,8 +64,9 @@ async function collect(
 ): Promise<Discovery> {
   const folder = await mkdtemp(join(tmpdir(), "testyard-collect-"));
   try {
-    const argv = await pytestArgv(options, { python: asked.python.path, folder, files: asked.paths });
-    const ended = await options.run([...argv, "--collect-only", "-q"], {
+    const where = { python: asked.python.path, folder, files: asked.paths };
+    const argv = await pytestArgv(options, { ...where, plugin: PYTEST_LISTER });
+    const ended = await options.run([...argv, "--collect-only", "-qq"], {
       cwd: options.root,
       timeout_ms: COLLECT_TIMEOUT_MS,
     });
@@ -79,7 +80,7 @@ async function collect(
         message: `pytest --collect-only exited with ${ended.code}: ${lastLines(output)}`,
       });
     }
-    return { files: filesOf(report), problems };
+    return { files: [...report.files].map((path) => ({ path })), problems };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -91,10 +92,10 @@ function lastLines(output: string): string {
 
 async function pytestArgv(
   options: { root: string; args?: string[] },
-  where: { python: string; folder: string; files: string[] },
+  where: { python: string; folder: string; files: string[]; plugin: string },
 ): Promise<string[]> {
   const plugin = join(where.folder, PYTEST_PLUGIN_FILE);
-  await writeFile(plugin, PYTEST_PLUGIN);
+  await writeFile(plugin, where.plugin);
   return [
     where.python,
     plugin,
@@ -111,7 +112,7 @@ async function command(
   const { python } = await findPython(options.root, options.run);
   // Without any pytest the run fails with Python's own words, which the parser then hands on.
   const where = { python: python?.path ?? "python3", folder: options.resultDir, files: options.files };
-  return { argv: await pytestArgv(options, where), env: {}, cwd: "." };
+  return { argv: await pytestArgv(options, { ...where, plugin: PYTEST_PLUGIN }), env: {}, cwd: "." };
 }
 
 async function parse(options: ParseOptions): Promise<SuiteResult> {
