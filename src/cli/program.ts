@@ -3,6 +3,10 @@ import { Command, type CommanderError } from "commander";
 import { registerBench } from "./commands/bench.ts";
 import { registerCancel } from "./commands/cancel.ts";
 import { registerCoordinator } from "./commands/coordinator.ts";
+import { registerCordon, registerUncordon } from "./commands/cordon.ts";
+import { registerDrain } from "./commands/drain.ts";
+import { registerExplain } from "./commands/explain.ts";
+import { registerRelease } from "./commands/release.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerSubmit } from "./commands/submit.ts";
@@ -24,9 +28,14 @@ const REGISTER = [
   registerSubmit,
   registerTasks,
   registerTask,
+  registerExplain,
   registerLogs,
   registerCancel,
+  registerRelease,
   registerWorkers,
+  registerCordon,
+  registerUncordon,
+  registerDrain,
   registerVerify,
   registerBench,
 ];

@@ -3,11 +3,12 @@
  * have to write otherwise: pages turned, broken streams taken up again, submissions that may be sent twice.
  */
 import { randomUUID } from "node:crypto";
-import type { Explanation, FeedItem, Page, ResultDocument, RunView } from "../protocol/index.ts";
+import type { FeedItem, Page, ResultDocument, RunView } from "../protocol/index.ts";
 import type {
   StatusView,
   SubmitAnswer,
   TaskDetail,
+  TaskExplanation,
   TaskInput,
   TaskView,
   WorkerView,
@@ -40,11 +41,16 @@ export interface Client {
   dashboard(): Promise<DashboardView>;
   workers(): Promise<WorkerView[]>;
   worker(workerId: string): Promise<WorkerView>;
+  /** No new task goes there; what runs there goes on. */
+  cordonWorker(workerId: string, reason?: string): Promise<WorkerView>;
+  /** A cordon that somebody waits for: it is done when `busy` is 0. */
+  drainWorker(workerId: string, reason?: string): Promise<WorkerView>;
+  uncordonWorker(workerId: string): Promise<WorkerView>;
   /** Newest first. */
   tasks(query?: TaskQuery): Promise<Page<TaskView>>;
   allTasks(query?: TaskQuery): AsyncIterable<TaskView>;
   task(taskId: string): Promise<TaskDetail>;
-  explain(taskId: string): Promise<Explanation & { task_id: string; state: TaskView["state"] }>;
+  explain(taskId: string): Promise<TaskExplanation>;
   submitTask(
     task: TaskInput,
     options?: Omit<SubmitOptions, "run">,
@@ -89,8 +95,24 @@ export function connect(options: ConnectOptions): Client {
       everyItem((cursor) => get<Page<CaseView>>(`${runPath(id)}/cases`, { limit: CASES_PER_PAGE, cursor })),
     document: async (ref) => JSON.parse(await documentText(requests, ref)) as ResultDocument,
     blobTransport: () => createBlobTransport(requests),
+    ...workerCalls(requests),
     ...taskCalls(requests),
     ...runCalls(requests),
+  };
+}
+
+function workerCalls(requests: Requests) {
+  const order = (verb: string, id: string, reason?: string) =>
+    requests.json<WorkerView>({
+      method: "POST",
+      path: `/api/workers/${encodeURIComponent(id)}/${verb}`,
+      ...(reason !== undefined && { json: { reason } }),
+      isRepeatable: true,
+    });
+  return {
+    cordonWorker: (id: string, reason?: string) => order("cordon", id, reason),
+    drainWorker: (id: string, reason?: string) => order("drain", id, reason),
+    uncordonWorker: (id: string) => order("uncordon", id),
   };
 }
 
@@ -104,10 +126,7 @@ function taskCalls(requests: Requests) {
         tasks({ limit: TASKS_PER_PAGE, ...query, ...(cursor !== undefined && { cursor }) }),
       ),
     task: (id: string) => requests.json<TaskDetail>({ path: taskPath(id) }),
-    explain: (id: string) =>
-      requests.json<Explanation & { task_id: string; state: TaskView["state"] }>({
-        path: `${taskPath(id)}/explain`,
-      }),
+    explain: (id: string) => requests.json<TaskExplanation>({ path: `${taskPath(id)}/explain` }),
     submitTask(task: TaskInput, { run_id, project, idempotencyKey }: Omit<SubmitOptions, "run"> = {}) {
       const query = { run_id, project };
       return requests.json<TaskView & { replayed: boolean }>({

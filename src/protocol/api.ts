@@ -90,6 +90,23 @@ export interface Explanation {
   }[];
 }
 
+/** An attempt as an explanation tells it: what came before it, where it went, how it ended. */
+export interface PlacedAttempt {
+  attempt: number;
+  worker_id: string;
+  state: AttemptView["state"];
+  waited: { for: "dependencies" | "retry" | "worker"; ms: number }[];
+  duration_ms: number | null;
+  reason: string | null;
+}
+
+export interface TaskExplanation extends Explanation {
+  task_id: string;
+  name: string;
+  state: TaskState;
+  attempts: PlacedAttempt[];
+}
+
 export interface WorkerView {
   worker_id: string;
   incarnation: string;

@@ -39,6 +39,7 @@ const STATUS = {
   run_exists: 409,
   worker_not_available: 409,
   worker_does_not_fit: 409,
+  worker_leaves: 409,
   stale_attempt: 409,
   stale_incarnation: 409,
   idempotency_in_flight: 409,

@@ -83,7 +83,9 @@ function blockedSentence(state: State, workers: readonly WorkerVerdict[]): strin
   );
   const needs = everywhere.map((reason) => `${reason.requirement} ${reason.asked}`).join(" and ");
   const what = needs === "" ? "no worker meets all requirements" : `needs ${needs}`;
-  return `blocked: ${what}; nearest: ${nearest.worker_id} (${misses(nearest)})`;
+  // What is asked for stands there already where everybody misses it: then only what the nearest has.
+  const gap = everywhere.length === nearest.reasons.length ? hasInstead(nearest) : misses(nearest);
+  return `blocked: ${what}; nearest: ${nearest.worker_id} (${gap})`;
 }
 
 function sameAs(a: Shortfall): (b: Shortfall) => boolean {
@@ -93,6 +95,10 @@ function sameAs(a: Shortfall): (b: Shortfall) => boolean {
 /** The first of those that miss least. There is at least one. */
 function fewestMissing(workers: readonly WorkerVerdict[]): WorkerVerdict {
   return workers.reduce((best, one) => (one.reasons.length < best.reasons.length ? one : best));
+}
+
+function hasInstead({ reasons }: WorkerVerdict): string {
+  return `has ${[...new Set(reasons.map(({ has }) => has || "none"))].join("; ")}`;
 }
 
 function misses({ reasons }: WorkerVerdict): string {

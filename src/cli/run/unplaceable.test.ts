@@ -14,9 +14,13 @@ const explained = (...verdicts: Verdict[]): Explanation => ({
 });
 
 const asked = (explanation: Explanation) =>
-  whyUnplaceable({ explain: (task_id) => Promise.resolve({ ...explanation, task_id, state: "queued" }) }, [
-    { task_id: "T" },
-  ]);
+  whyUnplaceable(
+    {
+      explain: (task_id) =>
+        Promise.resolve({ ...explanation, task_id, name: "t", state: "queued", attempts: [] }),
+    },
+    [{ task_id: "T" }],
+  );
 
 it.each([["busy"], ["fits"]] as const)("goes on waiting while a worker %s", async (verdict) => {
   expect(await asked(explained("does_not_fit", verdict))).toBeNull();

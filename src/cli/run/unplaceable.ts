@@ -24,12 +24,15 @@ export async function whyUnplaceable(
 
 export function reasonOf({ summary, workers }: Explanation): string {
   if (workers.length === 0) return "no worker is connected";
-  const lines = workers.map(({ worker_id, verdict, reasons }) => {
-    const missing = reasons.map(
-      ({ requirement, asked, has }) => `${requirement} ${asked} (has ${has || "none"})`,
-    );
-    const why = missing.length > 0 ? `lacks ${missing.join(", ")}` : verdict.replaceAll("_", " ");
-    return `  ${worker_id}: ${why}`;
-  });
-  return [summary, ...lines].join("\n");
+  return [summary, ...workers.map((worker) => `  ${worker.worker_id}: ${whyNot(worker)}`)].join("\n");
+}
+
+/** What keeps a task from one worker: all that it lacks for good, or what is in the way at the moment. */
+export function whyNot({ verdict, reasons }: Explanation["workers"][number]): string {
+  if (reasons.length === 0) return verdict.replaceAll("_", " ");
+  if (verdict !== "does_not_fit") return reasons.map(({ asked, has }) => has || `no ${asked}`).join(", ");
+  const missing = reasons.map(
+    ({ requirement, asked, has }) => `${requirement} ${asked} (has ${has || "none"})`,
+  );
+  return `lacks ${missing.join(", ")}`;
 }

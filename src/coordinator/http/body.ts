@@ -59,6 +59,11 @@ export function jsonBody(request: FastifyRequest): unknown {
   throw refusal(code, error.message, { errors: [error] });
 }
 
+/** For addresses that need not be told anything. @throws Refusal */
+export function optionalJsonBody(request: FastifyRequest): unknown {
+  return hasBody(request) ? jsonBody(request) : undefined;
+}
+
 export function streamedBody(
   request: FastifyRequest,
   options: { limitBytes: number; clock: Clock },

@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Page, RunView, SubmitAnswer, TaskDetail, TaskView } from "../../protocol/index.ts";
+import type {
+  Page,
+  RunView,
+  SubmitAnswer,
+  TaskDetail,
+  TaskExplanation,
+  TaskView,
+} from "../../protocol/index.ts";
 import {
   AUTHORIZED,
   finishTask,
@@ -260,6 +267,33 @@ describe("one task", () => {
     const old = await get<TaskDetail>(`/api/tasks/${id}`);
     expect({ ...old, started_at: live.started_at }).toEqual(live);
     expect(await get(`/api/tasks/${id}/explain`)).toMatchObject({ state: "completed", workers: [] });
+  });
+
+  test("that has ended is explained by its attempts: where it went, and what it had waited for", async () => {
+    registerWorker(yard);
+    const { task_ids } = await submit(command("a"), command("b", "a"));
+    const [first = "", second = ""] = task_ids;
+    for (const id of [first, second]) {
+      startTask(yard, id);
+      finishTask(yard, id);
+    }
+    const explained = await get<TaskExplanation>(`/api/tasks/${second}/explain`);
+    expect(explained).toMatchObject({
+      name: "b",
+      state: "completed",
+      summary: expect.stringMatching(/^ended as completed on w1 with attempt 1/),
+      attempts: [{ attempt: 1, worker_id: "w1", state: "passed", duration_ms: 5 }],
+    });
+    await forget(first, second);
+    expect(await get(`/api/tasks/${second}/explain`)).toMatchObject({ attempts: explained.attempts });
+  });
+
+  test("that never ran is explained by its end", async () => {
+    const { task_ids } = await submit(command("a"), command("b", "a"));
+    yard.coordinator.loop.execute({ type: "cancel_task", task_id: task_ids[0] ?? "", reason: "no" });
+    const { summary, attempts } = await get<TaskExplanation>(`/api/tasks/${task_ids[1]}/explain`);
+    expect(attempts).toEqual([]);
+    expect(summary).toBe(`ended as skipped without an attempt: dependency ${task_ids[0]} ended as cancelled`);
   });
 
   test("is cancelled once; the second time it says that it has ended, in memory and forgotten", async () => {

@@ -1,14 +1,15 @@
 /** Tasks: lists, one task with its attempts, why it waits, cancel and release. */
 import type { FastifyInstance } from "fastify";
-import { isEndState, type Command, type Task } from "../../core/index.ts";
-import type { Explanation, TaskDetail, TaskView } from "../../protocol/index.ts";
-import { committedNow, fresh, readCommitted, sendCommitted } from "./answers.ts";
+import { isEndState, type Command } from "../../core/index.ts";
+import type { TaskView } from "../../protocol/index.ts";
+import { committedNow, fresh, sendCommitted } from "./answers.ts";
 import type { HttpContext } from "./context.ts";
 import { isProject, paramOf, badParameter, readCursor, readLimit, readQuery } from "./query.ts";
 import { refusal, rejected } from "./refusal.ts";
 import { taskPage, type TaskFilter } from "./task-list.ts";
-import { configOf, createReasons, currentAttempt, resultAttemptView } from "./task-view.ts";
-import { resultTaskView, taskView, type Payload } from "./task-view.ts";
+import { taskDetail } from "./task-detail.ts";
+import { explainTask } from "./task-explanation.ts";
+import { createReasons, resultTaskView, taskView } from "./task-view.ts";
 
 const STATES: readonly TaskView["state"][] = [
   ...(["pending", "queued", "assigned", "running", "completed", "failed"] as const),
@@ -29,18 +30,8 @@ export function taskRoutes(app: FastifyInstance, context: HttpContext): void {
   });
   app.get("/api/tasks/:id/explain", async (request, reply) => {
     readQuery(request, ["consistent"]);
-    const id = paramOf(request, "id");
-    const known = await readCommitted(context, () => context.coordinator.explain(id));
-    if (known.value !== null) return fresh(context, reply, known.position).send(known.value);
-    const ended = await endedTask(context, id);
-    const because = ended.reason === null ? "" : `: ${ended.reason}`;
-    const summary = `ended as ${ended.state}${because}`;
-    return fresh(context, reply, known.position).send({
-      task_id: id,
-      state: ended.state,
-      summary,
-      workers: [],
-    });
+    const { value, position } = await explainTask(context, paramOf(request, "id"));
+    return fresh(context, reply, position).send(value);
   });
   app.delete("/api/tasks/:id", async (request, reply) => {
     const task_id = paramOf(request, "id");
@@ -95,66 +86,4 @@ function liveView(context: HttpContext, id: string): TaskView {
   const task = context.coordinator.loop.state.tasks.get(id);
   if (task === undefined) throw refusal("task_unknown", `no task ${id.slice(0, 128)}`);
   return taskView(task, createReasons(context.coordinator)(task));
-}
-
-interface Shown {
-  view: TaskView;
-  payload: Payload;
-  explanation: Explanation | null;
-  current: TaskDetail["attempt_list"];
-}
-
-async function taskDetail(
-  context: HttpContext,
-  id: string,
-): Promise<{ value: TaskDetail; position: number }> {
-  const { value, position } = await readCommitted(context, (state) => {
-    const task = state.tasks.get(id);
-    return task === undefined ? null : show(context, task);
-  });
-  if (value === null) return { value: await forgottenDetail(context, id), position };
-  const past = value.view.attempts > value.current.length ? await pastAttempts(context, id) : [];
-  const current = value.current.filter(({ attempt }) => past.every((each) => each.attempt !== attempt));
-  const config = await readConfig(context, value.payload);
-  const { view, explanation } = value;
-  return { value: { ...view, config, attempt_list: [...past, ...current], explanation }, position };
-}
-
-function show(context: HttpContext, task: Task): Shown {
-  const { coordinator, blobs } = context;
-  const { task_id, payload } = task.spec;
-  const sizeOf = (attempt: number) => blobs.logSize({ task_id, attempt });
-  const current = currentAttempt(task, sizeOf);
-  const { state } = task.status;
-  const waits = state === "pending" || state === "queued" || state === "poisoned";
-  return {
-    view: taskView(task, createReasons(coordinator)(task)),
-    payload,
-    explanation: waits ? coordinator.explain(task_id) : null,
-    current: current === null ? [] : [current],
-  };
-}
-
-/** As far as the results have them: they follow the log closely, and are allowed to be away. */
-async function pastAttempts(context: HttpContext, id: string): Promise<TaskDetail["attempt_list"]> {
-  try {
-    return (await context.results.query("attempts", { task_id: id })).map(resultAttemptView);
-  } catch (error) {
-    context.logger.warn("attempts are shown without the results", { task: id, reason: String(error) });
-    return [];
-  }
-}
-
-async function forgottenDetail(context: HttpContext, id: string): Promise<TaskDetail> {
-  const row = await context.results.query("task", { task_id: id });
-  if (row === null || row.state === "open") throw refusal("task_unknown", `no task ${id.slice(0, 128)}`);
-  const attempts = await context.results.query("attempts", { task_id: id });
-  const config =
-    row.config ?? (row.payload_blob === null ? {} : await readConfig(context, { blob: row.payload_blob }));
-  return { ...resultTaskView(row), config, attempt_list: attempts.map(resultAttemptView), explanation: null };
-}
-
-async function readConfig({ blobs }: HttpContext, payload: Payload): Promise<TaskDetail["config"]> {
-  if (typeof payload === "string") return configOf(payload);
-  return configOf(Buffer.from(await blobs.get(payload.blob)).toString("utf8"));
 }

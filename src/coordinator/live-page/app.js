@@ -87,6 +87,7 @@ function showWorkers(workers) {
         element("strong", { text: worker.worker_id }),
         element("span", { text: statusText(worker.state), className: "status", state: worker.state }),
         element("span", { text: `${worker.busy} of ${worker.slots} slots busy` }),
+        ...(worker.cordoned === null ? [] : [element("span", { text: `cordoned: ${worker.cordoned}` })]),
         element("span", { text: load === null ? "" : `CPU ${Math.round(load.cpu_share * 100)} %` }),
         element("span", { text: hardware, className: "dim" }),
       );
