@@ -2,6 +2,7 @@
  * Errors as people read them: what happened, why, and the next command. Whatever else is thrown becomes one
  * of these at the very end; a stack is shown only for what nobody foresaw.
  */
+import type { Command, CommanderError } from "commander";
 import { ApiError, Unreachable } from "../client/index.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 
@@ -10,8 +11,12 @@ export interface Trouble {
   exit: ExitCode;
   /** What is wrong, in one sentence. */
   message: string;
+  /** What it comes from, where the message alone leaves that open. */
+  why?: string | undefined;
   /** What to do about it. */
   next: string | null;
+  /** Under which the coordinator's log has the rest. */
+  request_id?: string | undefined;
   details?: unknown;
 }
 
@@ -31,6 +36,35 @@ export function usage(message: string, next: string | null = null): CliError {
 
 export function infrastructure(code: string, message: string, next: string | null = null): CliError {
   return new CliError({ code, exit: EXIT.infrastructure, message, next });
+}
+
+/** What the parser refuses, or shows (help, version), and of which command. */
+export class ParserStop extends Error {
+  override readonly name = "ParserStop";
+  readonly error: CommanderError;
+  readonly command: Command;
+
+  constructor(error: CommanderError, command: Command) {
+    super(error.message);
+    this.error = error;
+    this.command = command;
+  }
+}
+
+/** null: help or the version was asked for and shown. */
+export function parserTrouble({ error, command }: ParserStop): Trouble | null {
+  if (error.exitCode === 0) return null;
+  const words = pathOf(command).join(" ");
+  if (error.code === "commander.help") return usage(`${words} needs a command`, `${words} --help`).trouble;
+  const message = error.message
+    .replace(/^error: /, "")
+    .replace(/\s*\(Did you mean (.*)\?\)\s*$/s, "; did you mean $1?");
+  return usage(message, `${words} --help`).trouble;
+}
+
+/** `testyard bench throughput`, as words. */
+export function pathOf(command: Command): string[] {
+  return command.parent === null ? [command.name()] : [...pathOf(command.parent), command.name()];
 }
 
 interface Coded extends Error {
@@ -77,7 +111,8 @@ function refusal(error: ApiError): Trouble {
     return { ...base, exit: EXIT.authentication, next };
   }
   if (status < 500) return { ...base, exit: EXIT.usage, next: nextFor(code) };
-  return { ...base, exit: EXIT.infrastructure, next: "look at the coordinator's own output" };
+  const request_id = error.requestId ?? undefined;
+  return { ...base, exit: EXIT.infrastructure, next: "look at the coordinator's own output", request_id };
 }
 
 const POINTERS_SHOWN = 5;
@@ -86,6 +121,8 @@ function nextFor(code: string): string | null {
   switch (code) {
     case "task_unknown":
       return "testyard tasks lists the ids";
+    case "run_unknown":
+      return "testyard tasks --json shows the run_id of each task";
     case "worker_unknown":
       return "testyard workers lists the ids";
     default:

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The program: reads the command line, runs one command, ends with its code. */
-import { CommanderError } from "commander";
-import { troubleOf } from "./errors.ts";
-import { complain, endQuietlyOnClosedPipe } from "./io.ts";
-import { createProgram, exitOfParser } from "./program.ts";
+import { ParserStop, parserTrouble, type Trouble, troubleOf } from "./errors.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { complain, endQuietlyOnClosedPipe, OutputClosed } from "./io.ts";
+import { createProgram, wantsJson } from "./program.ts";
 
 endQuietlyOnClosedPipe();
 const program = createProgram((code) => {
@@ -12,13 +12,18 @@ const program = createProgram((code) => {
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
-  process.exitCode = error instanceof CommanderError ? exitOfParser(error) : failed(error);
+  process.exitCode = failed(error);
 }
 // Kept-alive connections would hold the process for seconds; what was printed must be out first.
 process.stdout.write("", () => process.stderr.write("", () => process.exit()));
 
-function failed(error: unknown): number {
-  const trouble = troubleOf(error);
-  complain(trouble, { json: process.argv.includes("--json") });
+function failed(error: unknown): ExitCode {
+  if (error instanceof OutputClosed) return EXIT.passed;
+  const trouble: Trouble | null = error instanceof ParserStop ? parserTrouble(error) : troubleOf(error);
+  if (trouble === null) return EXIT.passed;
+  const json = wantsJson(process.argv);
+  // Of a command that has only others below it the help was shown, which says it all.
+  const isHelped = error instanceof ParserStop && error.error.code === "commander.help";
+  if (json || !isHelped) complain(trouble, { json });
   return trouble.exit;
 }

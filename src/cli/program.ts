@@ -1,12 +1,15 @@
 /** The command tree: one file each, gathered here, with the manners that all share. */
-import { Command, type CommanderError } from "commander";
+import { Command } from "commander";
+import { registerAttach } from "./commands/attach.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCancel } from "./commands/cancel.ts";
+import type { Finish } from "./commands/common.ts";
 import { registerCoordinator } from "./commands/coordinator.ts";
 import { registerCordon, registerUncordon } from "./commands/cordon.ts";
 import { registerDrain } from "./commands/drain.ts";
 import { registerExplain } from "./commands/explain.ts";
 import { registerRelease } from "./commands/release.ts";
+import { registerHelp } from "./commands/help.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerSubmit } from "./commands/submit.ts";
@@ -16,44 +19,61 @@ import { registerUp } from "./commands/up.ts";
 import { registerVerify } from "./commands/verify.ts";
 import { registerWorker } from "./commands/worker.ts";
 import { registerWorkers } from "./commands/workers.ts";
-import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
-import { say } from "./io.ts";
+import { ParserStop } from "./errors.ts";
+import { beQuiet } from "./io.ts";
 import { version } from "./version.ts";
 
-const REGISTER = [
-  registerRun,
-  registerUp,
-  registerCoordinator,
-  registerWorker,
-  registerSubmit,
-  registerTasks,
-  registerTask,
-  registerExplain,
-  registerLogs,
-  registerCancel,
-  registerRelease,
-  registerWorkers,
-  registerCordon,
-  registerUncordon,
-  registerDrain,
-  registerVerify,
-  registerBench,
-];
+type Register = (program: Command, finish: Finish) => void;
+
+/** A new command is a line here, in the group where somebody would look for it. */
+const GROUPS: Readonly<Record<string, readonly Register[]>> = {
+  "Run:": [registerRun, registerSubmit, registerAttach, registerCancel, registerRelease],
+  "Look:": [registerTasks, registerTask, registerExplain, registerLogs, registerWorkers],
+  "Operate:": [registerCordon, registerUncordon, registerDrain, registerVerify, registerBench],
+  "Serve:": [registerUp, registerCoordinator, registerWorker],
+};
+
+const AFTER = `
+Start with:  testyard run
+More:        testyard help COMMAND, testyard help exit-codes`;
 
 /** @param finish called with the exit code that the command asks for */
-export function createProgram(finish: (code: number) => void): Command {
+export function createProgram(finish: Finish): Command {
   const program = new Command("testyard")
     .description("Runs tests on many machines, and loses or double counts no result.")
     .version(version(), "-V, --version")
     .helpOption("-h, --help", "show help")
-    .helpCommand("help [command]", "show help for a command")
+    .helpCommand(false)
     .showSuggestionAfterError(true)
-    .configureHelp({ subcommandTerm: termOf })
-    .configureOutput({ outputError: (text, write) => write(text) })
-    .exitOverride();
-  for (const register of REGISTER) register(program, finish);
-  program.addHelpText("after", `\n${EXIT_CODES_HELP}\n\nStart with:  testyard run`);
-  return program;
+    .configureHelp({ subcommandTerm: termOf, styleTitle: (title) => title })
+    // What the parser has to say is said by main, in the way of all other errors.
+    .configureOutput({ outputError: () => {} });
+  for (const [title, commands] of Object.entries(GROUPS)) {
+    program.commandsGroup(title);
+    for (const register of commands) register(program, finish);
+  }
+  registerHelp(program);
+  program.addHelpText("after", AFTER);
+  for (const command of [program, ...allCommands(program)]) {
+    command.exitOverride((error) => {
+      throw new ParserStop(error, command);
+    });
+    if (command.commands.length > 0) command.helpCommand(false);
+    else command.option("--quiet", "only data and errors");
+  }
+  return program.hook("preAction", (_program, command) => {
+    if (command.opts()["quiet"] === true) beQuiet();
+  });
+}
+
+export function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((each) => [each, ...allCommands(each)]);
+}
+
+/** Known before the command line could be parsed, because it may be what cannot be. */
+export function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
 }
 
 /** Every command has options; saying so of each would cost the list its one screen. */
@@ -63,11 +83,4 @@ function termOf(command: Command): string {
     return argument.required ? ` <${name}>` : ` [${name}]`;
   });
   return command.name() + words.join("");
-}
-
-/** What the parser itself refused is usage; help and version are no errors. */
-export function exitOfParser(error: CommanderError): number {
-  if (error.exitCode === 0) return EXIT.passed;
-  if (error.code !== "commander.help") say("run testyard help, or the command with --help");
-  return EXIT.usage;
 }

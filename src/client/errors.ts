@@ -8,6 +8,8 @@ export class ApiError extends Error {
   readonly status: number;
   readonly detail: string;
   readonly errors: readonly ProblemDetail[];
+  /** Under which the coordinator's log has the rest. */
+  readonly requestId: string | null;
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(answer: {
@@ -16,12 +18,14 @@ export class ApiError extends Error {
     detail: string;
     errors?: readonly ProblemDetail[];
     details?: Record<string, unknown>;
+    requestId?: string | null;
   }) {
     super(answer.detail);
     this.code = answer.code;
     this.status = answer.status;
     this.detail = answer.detail;
     this.errors = answer.errors ?? [];
+    this.requestId = answer.requestId ?? null;
     this.details = answer.details ?? {};
   }
 }
@@ -56,7 +60,15 @@ export async function apiError(response: Response): Promise<ApiError> {
   const errors = Array.isArray(body["errors"]) ? (body["errors"] as ProblemDetail[]) : [];
   const details = body["details"];
   const isObject = typeof details === "object" && details !== null;
-  return new ApiError({ code, status, detail, errors, ...(isObject && { details: { ...details } }) });
+  const requestId = response.headers.get("x-request-id");
+  return new ApiError({
+    code,
+    status,
+    detail,
+    errors,
+    requestId,
+    ...(isObject && { details: { ...details } }),
+  });
 }
 
 function textOf(value: unknown): string | undefined {

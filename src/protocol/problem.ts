@@ -17,6 +17,8 @@ export interface Problem {
   code: ProblemCode;
   errors?: ProblemDetail[];
   details?: Record<string, unknown>;
+  /** Under which the coordinator's log has the rest; also in the header X-Request-Id. */
+  request_id?: string;
 }
 
 const STATUS = {

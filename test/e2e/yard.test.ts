@@ -119,15 +119,15 @@ describe("a yard of processes", () => {
     );
     waiting.child.kill("SIGINT");
     const detached = await waiting.ended;
-    expect([detached.code, detached.stderr]).toEqual([130, expect.stringContaining("run --attach ")]);
-    const [, run = ""] = /--attach (\w+)/.exec(detached.stderr) ?? [];
+    expect([detached.code, detached.stderr]).toEqual([130, expect.stringContaining("testyard attach ")]);
+    const [, run = ""] = /attach (\w+)/.exec(detached.stderr) ?? [];
     const late = await home.run(
       ["submit", "--task", "-", "--wait", "--wait-timeout", "0.5", "--coordinator", url],
       { input },
     );
     expect(late.code, late.stderr).toBe(5);
     home.write({ go: "" });
-    const back = await home.run(["run", "--attach", run, "--coordinator", url]);
+    const back = await home.run(["attach", run, "--coordinator", url]);
     expect(back.code, back.stderr).toBe(0);
     expect(back.stdout).toContain("PASSED  1 passed");
   });

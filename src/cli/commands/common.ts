@@ -1,5 +1,6 @@
 /** What several commands share: how to reach a coordinator, how to ask for JSON, how examples look. */
 import type { Command } from "commander";
+import { secondsToMs } from "../flags.ts";
 import { clientFor, type Target } from "../connection.ts";
 import type { Client } from "../../client/index.ts";
 
@@ -21,6 +22,14 @@ export function reaches(command: Command): Command {
 
 export function printsJson(command: Command): Command {
   return command.option("--json", "print JSON");
+}
+
+export function waits(command: Command): Command {
+  return command.option(
+    "--wait-timeout <s>",
+    "how long to wait at most; then it ends with 5 and the tasks go on",
+    secondsToMs,
+  );
 }
 
 export function examples(command: Command, lines: readonly string[]): Command {

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { environment, secondsToMs, wholeNumber, words } from "../flags.ts";
 import { REPORT_FORMATS, type ReportFormat } from "../run/reports.ts";
 import type { RunFlags } from "../run/run.ts";
-import { examples, type Finish, printsJson } from "./common.ts";
+import { examples, type Finish, printsJson, waits } from "./common.ts";
 
 const WHERE = `
 Without --coordinator it starts a yard on this machine and stops it after. The default path is ".".`;
@@ -40,16 +40,20 @@ export function registerRun(program: Command, finish: Finish): void {
         .argParser(secondsToMs)
         .default(60_000, "60"),
     )
-    .option("--report <formats...>", `reports to write: ${REPORT_FORMATS.join(", ")}`, format)
-    .option("--report-dir <dir>", "where to (testyard-report); alone it asks for all of them")
-    .addOption(new Option("--attach <run>", "follow a run that is under way instead of starting one"))
+    .addOption(new Option("--attach <run>", "the same as testyard attach <run>"))
     .addHelpText("after", WHERE)
     .action(async (paths: string[], flags: Flags) => finish(await start(paths, flags)));
-  examples(printsJson(command), [
+  examples(printsJson(waits(writesReports(command))), [
     "testyard run",
     "testyard run tests/unit --workers 4 --retries 1 --report-dir out",
     "testyard run --coordinator http://127.0.0.1:8080 --json > result.json",
   ]);
+}
+
+export function writesReports(command: Command): Command {
+  return command
+    .option("--report <formats...>", `reports to write: ${REPORT_FORMATS.join(", ")}`, format)
+    .option("--report-dir <dir>", "where to (testyard-report); alone it asks for all of them");
 }
 
 async function start(paths: string[], flags: Flags): Promise<number> {

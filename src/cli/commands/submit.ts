@@ -9,7 +9,7 @@ import { print, printJson, say } from "../io.ts";
 import { fileTask } from "../run/file-task.ts";
 import { streamLogs } from "../run/stream-logs.ts";
 import { coordinatorFlag } from "../run/run.ts";
-import { clientOf, examples, type ClientFlags, type Finish, printsJson, reaches } from "./common.ts";
+import { clientOf, examples, type ClientFlags, type Finish, printsJson, reaches, waits } from "./common.ts";
 
 interface Flags extends ClientFlags {
   task?: string;
@@ -38,10 +38,9 @@ export function registerSubmit(program: Command, finish: Finish): void {
     .option("--env <name[=value]>", "variable for the task; may be repeated", environment)
     .option("--project <name>", "project that the tasks belong to")
     .option("--wait", "until everything has ended, and exit as it ended")
-    .option("--wait-timeout <s>", "how long at most; then it ends with 5 and the tasks go on", secondsToMs)
     .option("--follow", "wait, and print the logs meanwhile")
     .action(async (flags: Flags) => finish(await submit(flags)));
-  examples(printsJson(reaches(command)), [
+  examples(printsJson(reaches(waits(command))), [
     'testyard submit --test-file tests/test_a.py --test-args "--verbose -k fast" --priority 1',
     "testyard submit --task task.json --wait",
     'echo \'{"type":"command","config":{"command":["make"]}}\' | testyard submit --task - --follow',

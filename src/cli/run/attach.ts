@@ -2,7 +2,7 @@
 import type { Client } from "../../client/index.ts";
 import type { TaskView } from "../../protocol/index.ts";
 import { clientFor } from "../connection.ts";
-import { EXIT } from "../exit-codes.ts";
+import type { ExitCode } from "../exit-codes.ts";
 import { onInterrupt } from "../interrupt.ts";
 import { say } from "../io.ts";
 import { conclude } from "./conclude.ts";
@@ -10,7 +10,8 @@ import { followRun } from "./follow.ts";
 import { startProgress } from "./progress.ts";
 import type { ReportFlags } from "./reports.ts";
 import { RunBook, type BookTask } from "./run-book.ts";
-import { coordinatorFlag } from "./run.ts";
+import { coordinatorFlag, sayDetached } from "./run.ts";
+import { startWait } from "./wait.ts";
 
 export interface AttachFlags extends ReportFlags {
   coordinator?: string | undefined;
@@ -29,35 +30,9 @@ export async function attach(runId: string, flags: AttachFlags): Promise<number>
   const tasks: TaskView[] = [];
   for await (const task of client.allTasks({ run_id: runId })) tasks.push(task);
   const book = new RunBook(await bookTasks(client, tasks), (ref) => client.document(ref));
-  const interrupt = onInterrupt();
-  const stop = new AbortController();
-  let isLate = false;
-  interrupt.signal.addEventListener("abort", () => stop.abort());
-  const limit =
-    flags.waitTimeout === undefined
-      ? undefined
-      : setTimeout(() => {
-          isLate = true;
-          stop.abort();
-        }, flags.waitTimeout);
-  const progress = startProgress(book);
-  const end = await followRun({
-    client,
-    runId,
-    book,
-    progress,
-    from: 0,
-    placementTimeoutMs: flags.placementTimeout,
-    signal: stop.signal,
-  }).finally(() => {
-    clearTimeout(limit);
-    progress.stop();
-    interrupt.dispose();
-  });
-  if (end === "interrupted") {
-    say(isLate ? "the wait timed out; the run goes on" : "detached; the run goes on");
-    say(`again with: testyard run --attach ${runId}${coordinatorFlag(flags)}`);
-    return isLate ? EXIT.waitTimedOut : EXIT.interrupted;
+  if (tasks.length > 0) {
+    const code = await follow(client, { runId, book, flags });
+    if (code !== null) return code;
   }
   return conclude({
     run: { run_id: runId, name: view.name, project: view.project, url: null },
@@ -68,6 +43,27 @@ export async function attach(runId: string, flags: AttachFlags): Promise<number>
     flags,
     coordinator: { flag: coordinatorFlag(flags) },
   });
+}
+
+/** @returns null once the run has ended */
+async function follow(
+  client: Client,
+  { runId, book, flags }: { runId: string; book: RunBook; flags: AttachFlags },
+): Promise<ExitCode | null> {
+  const interrupt = onInterrupt();
+  const wait = startWait(interrupt.signal, flags.waitTimeout);
+  const progress = startProgress(book);
+  say(`live at ${client.url}/`);
+  const placementTimeoutMs = flags.placementTimeout;
+  const where = { client, runId, book, progress, from: 0, placementTimeoutMs, signal: wait.signal };
+  const end = await followRun(where).finally(() => {
+    wait.dispose();
+    progress.stop();
+    interrupt.dispose();
+  });
+  if (end !== "interrupted") return null;
+  sayDetached(wait.code(), { runId, flag: coordinatorFlag(flags) });
+  return wait.code();
 }
 
 /** The list does not say which framework a task is of; its configuration does. */

@@ -3,7 +3,7 @@
  * thing that ended. Everything on stderr; the result has stdout for itself.
  */
 import { type AttemptFacts, oneLine } from "../../reports/index.ts";
-import { isLive, paintFor, say } from "../io.ts";
+import { isLive, LiveArea, say } from "../io.ts";
 import { duration } from "../table.ts";
 import type { Change, RunBook } from "./run-book.ts";
 
@@ -72,7 +72,7 @@ class LiveProgress implements Progress {
   readonly #book: RunBook;
   readonly #startedAt = performance.now();
   readonly #timer: NodeJS.Timeout;
-  #drawn = 0;
+  readonly #area = new LiveArea();
 
   constructor(book: RunBook) {
     this.#book = book;
@@ -87,32 +87,19 @@ class LiveProgress implements Progress {
   }
 
   note(text: string): void {
-    this.#clear();
+    this.#area.clear();
     say(text);
     this.#draw();
   }
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#clear();
-  }
-
-  #clear(): void {
-    if (this.#drawn > 0) process.stderr.write(`\u001b[${this.#drawn}A\u001b[J`);
-    this.#drawn = 0;
+    this.#area.clear();
   }
 
   #draw(): void {
-    const width = Math.max(20, (process.stderr.columns || 80) - 1);
-    const lines = progressLines(this.#book, {
-      elapsedMs: performance.now() - this.#startedAt,
-      now: Date.now(),
-    }).map((line) => line.slice(0, width));
-    this.#clear();
-    const [first = "", ...rest] = lines;
-    const paint = paintFor(process.stderr);
-    process.stderr.write(`${[paint("bold", first), ...rest].join("\n")}\n`);
-    this.#drawn = lines.length;
+    const elapsedMs = performance.now() - this.#startedAt;
+    this.#area.draw(progressLines(this.#book, { elapsedMs, now: Date.now() }));
   }
 }
 

@@ -9,7 +9,7 @@ import type { Client } from "../../client/index.ts";
 import { uploadWorkspace, type WorkspaceScan } from "../../workspace/index.ts";
 import { clientFor, httpUrl, DEFAULT_URL } from "../connection.ts";
 import { CliError, usage } from "../errors.ts";
-import { EXIT } from "../exit-codes.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { onInterrupt } from "../interrupt.ts";
 import { say } from "../io.ts";
 import { defaultSlots, defaultWorkers } from "../yard/yard.ts";
@@ -22,6 +22,7 @@ import type { ReportFormat } from "./reports.ts";
 import { RunBook } from "./run-book.ts";
 import { findSuites, workspaceOf, type FoundSuite, type Suite } from "./suites.ts";
 import { planTasks, type TaskPlan } from "./tasks.ts";
+import { startWait } from "./wait.ts";
 
 export interface RunFlags {
   coordinator?: string;
@@ -34,6 +35,8 @@ export interface RunFlags {
   retries: number;
   timeout?: number;
   placementTimeout: number;
+  /** Milliseconds. */
+  waitTimeout?: number;
   env?: Record<string, string>;
   args?: string[];
   report?: ReportFormat[];
@@ -136,7 +139,7 @@ async function submitAndFollow(session: Session): Promise<number> {
   run.run_id = answer.run_id;
   for (const [i, { book: task }] of plans.entries()) book.add({ ...task, task_id: answer.task_ids[i] ?? "" });
   const end = await follow(session, { book, runId: answer.run_id, from: position });
-  if (end === "interrupted") return interrupted(answer.run_id, session);
+  if (end !== "ended" && end !== "unplaceable") return stopped(end.code, { runId: answer.run_id, session });
   if (end === "unplaceable") await client.cancelRun(answer.run_id);
   return conclude({ ...session, run, book, problems });
 }
@@ -144,12 +147,17 @@ async function submitAndFollow(session: Session): Promise<number> {
 async function follow(
   { client, flags, signal }: Session,
   what: { book: RunBook; runId: string; from: number },
-): Promise<FollowEnd> {
+): Promise<Exclude<FollowEnd, "interrupted"> | { code: ExitCode }> {
   const progress = startProgress(what.book);
+  const wait = startWait(signal, flags.waitTimeout);
+  say(`live at ${client.url}/`);
   try {
-    return await followRun({ client, progress, signal, ...what, placementTimeoutMs: flags.placementTimeout });
+    const placementTimeoutMs = flags.placementTimeout;
+    const end = await followRun({ client, progress, ...what, placementTimeoutMs, signal: wait.signal });
+    return end === "interrupted" ? { code: wait.code() } : end;
   } finally {
     progress.stop();
+    wait.dispose();
   }
 }
 
@@ -185,13 +193,22 @@ async function upload({ client, scanned, workspace }: Session): Promise<void> {
   say(shippedLine(scanned, { uploadedBytes: report.uploadedBytes, ms: performance.now() - since }));
 }
 
-function interrupted(runId: string, { coordinator }: Session): number {
-  if (coordinator === null) say("interrupted; the yard of this run is stopped");
-  else {
-    say(`detached; the run goes on. Back to it: testyard run --attach ${runId}${coordinator.flag}`);
-    say(`or stop it: testyard cancel --run ${runId}${coordinator.flag}`);
-  }
-  return EXIT.interrupted;
+function stopped(code: ExitCode, { runId, session }: { runId: string; session: Session }): ExitCode {
+  const { coordinator } = session;
+  if (coordinator !== null) sayDetached(code, { runId, flag: coordinator.flag });
+  else say(`${whyStopped(code)}; the yard of this run is stopped`);
+  return code;
+}
+
+function whyStopped(code: ExitCode): string {
+  return code === EXIT.waitTimedOut ? "the wait timed out" : "interrupted";
+}
+
+/** The wait is over and the run is not. */
+export function sayDetached(code: ExitCode, { runId, flag }: { runId: string; flag: string }): void {
+  const why = code === EXIT.waitTimedOut ? whyStopped(code) : "detached";
+  say(`${why}; the run goes on. Back to it: testyard attach ${runId}${flag}`);
+  say(`or stop it: testyard cancel --run ${runId}${flag}`);
 }
 
 export function coordinatorFlag(flags: { coordinator?: string | undefined }): string {

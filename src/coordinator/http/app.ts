@@ -24,6 +24,7 @@ const MAX_CONNECTIONS = 5_000;
 
 export function createApp(context: HttpContext): FastifyInstance {
   const app = Fastify({
+    genReqId: requestIds(context),
     bodyLimit: MAX_BODY_BYTES,
     return503OnClosing: false,
     forceCloseConnections: "idle",
@@ -57,6 +58,15 @@ export function createApp(context: HttpContext): FastifyInstance {
   for (const register of groups) register(app, context);
   refuseOtherMethods();
   return app;
+}
+
+/** Unlike any other of this yard: every start has an epoch of its own. */
+function requestIds({ coordinator }: HttpContext): () => string {
+  let count = 0;
+  return () => {
+    count += 1;
+    return `${coordinator.loop.state.epoch}-${count.toString(36)}`;
+  };
 }
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;

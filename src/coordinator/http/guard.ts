@@ -41,6 +41,7 @@ const READING = new Set(["GET", "HEAD"]);
 
 export function installGuard(app: FastifyInstance, context: HttpContext): void {
   app.addHook("onRequest", async (request, reply) => {
+    reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
     reply.header("cache-control", "no-store");
     const { host, origin } = request.headers;

@@ -54,23 +54,28 @@ export function sendProblem(reply: FastifyReply, answer: Problem): FastifyReply 
   return reply
     .code(answer.status)
     .type(PROBLEM_TYPE)
-    .send(Buffer.from(JSON.stringify(answer)));
+    .header("x-request-id", reply.request.id)
+    .send(Buffer.from(JSON.stringify({ ...answer, request_id: reply.request.id })));
 }
 
 export function answerError(context: HttpContext, reply: FastifyReply, error: unknown): FastifyReply {
   if (error instanceof Refusal) reply.headers(error.headers);
   // The rest of a body that nobody reads would be taken for the next request.
   if (!reply.request.raw.complete) reply.header("connection", "close");
-  return sendProblem(reply, problemOf(context, error));
+  return sendProblem(reply, problemOf(context, { error, requestId: reply.request.id }));
 }
 
-function problemOf(context: HttpContext, error: unknown): Problem {
+function problemOf(
+  context: HttpContext,
+  { error, requestId }: { error: unknown; requestId: string },
+): Problem {
   if (error instanceof Refusal) return error.problem;
   if (error instanceof LoopEnded) return loopProblem(error);
   const known = codedProblem(error);
   if (known !== null) return known;
   if (isFatal(error)) context.fatal(error);
   context.logger.error("a request met a defect", {
+    request_id: requestId,
     reason: error instanceof Error ? error.stack : String(error),
   });
   return problem("internal", "the coordinator met a defect; its log says which");
