@@ -1,7 +1,7 @@
 /** From the facts of a run to its report. */
 import { casesOf, problemCases } from "./cases.ts";
-import type { RunFacts, TaskFacts } from "./facts.ts";
-import type { CaseReport, RunReport, TaskReport, Totals } from "./model.ts";
+import type { AttemptFacts, HardwareFacts, RunFacts, TaskFacts } from "./facts.ts";
+import type { AttemptReport, CaseReport, RunReport, TaskReport, Totals } from "./model.ts";
 import { verdict } from "./verdict.ts";
 
 export function buildReport(facts: RunFacts): RunReport {
@@ -16,19 +16,31 @@ export function buildReport(facts: RunFacts): RunReport {
     verdict: verdict(facts.tasks, totals),
     totals,
     environment: { ...facts.environment },
+    merged_from: [],
+    hardware: hardwareOf(facts.tasks),
     workers: workersOf(facts.tasks),
+    previous: null,
     tasks: facts.tasks.map(taskReport),
     cases,
   };
 }
 
 function count(cases: readonly CaseReport[], tasks: number): Totals {
-  const totals: Totals = { tasks, cases: cases.length, passed: 0, failed: 0, error: 0, skipped: 0, flaky: 0 };
+  const none = { passed: 0, failed: 0, error: 0, skipped: 0, flaky: 0, reused: 0 };
+  const totals: Totals = { tasks, cases: cases.length, ...none };
   for (const it of cases) {
     totals[it.outcome] += 1;
     if (it.flaky) totals.flaky += 1;
+    if (it.reused_from !== null) totals.reused += 1;
   }
   return totals;
+}
+
+function hardwareOf(tasks: readonly TaskFacts[]): HardwareFacts[] {
+  const found = new Map<string, HardwareFacts>();
+  for (const { hardware } of tasks.flatMap(({ attempts }) => attempts))
+    if (hardware != null) found.set(hardware.hw_class, hardware);
+  return [...found.values()].sort((a, b) => (a.hw_class < b.hw_class ? -1 : 1));
 }
 
 function workersOf(tasks: readonly TaskFacts[]): RunReport["workers"] {
@@ -43,14 +55,23 @@ function workersOf(tasks: readonly TaskFacts[]): RunReport["workers"] {
 }
 
 function taskReport(task: TaskFacts): TaskReport {
-  const { task_id, name, framework, suite, state, reason } = task;
-  const attempts = task.attempts.map(({ attempt, worker_id, outcome, duration_ms, error, log_bytes }) => ({
+  const { task_id, name, framework, suite, state, reason, reused_from = null } = task;
+  const attempts = task.attempts.map(attemptReport);
+  return { task_id, name, framework, suite, state, reason, reused_from, attempts };
+}
+
+function attemptReport(facts: AttemptFacts): AttemptReport {
+  const { attempt, worker_id, outcome, ended_at, duration_ms, error, log_bytes } = facts;
+  return {
     attempt,
     worker_id,
     outcome,
+    ended_at,
     duration_ms,
     error,
     log_bytes,
-  }));
-  return { task_id, name, framework, suite, state, reason, attempts };
+    log_tail: facts.log_tail ?? null,
+    artifacts: [...(facts.artifacts ?? [])],
+    hardware: facts.hardware?.hw_class ?? null,
+  };
 }

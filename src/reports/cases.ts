@@ -8,6 +8,7 @@
  * Equal titles are told apart by their order, so that two cases of one name stay two.
  */
 import type { AttemptFacts, CaseFacts, CaseOutcome, ProblemFacts, TaskFacts } from "./facts.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import type { CaseReport } from "./model.ts";
 
 const FILE_CASE = "(file)";
@@ -51,7 +52,7 @@ function by(attempt: AttemptFacts): Pick<CaseReport, "worker_id" | "attempt"> {
 }
 
 function reported(it: CaseFacts, task: TaskFacts): CaseReport {
-  return {
+  return marked({
     ...blank(task),
     test_id: it.test_id,
     file: it.file,
@@ -64,7 +65,12 @@ function reported(it: CaseFacts, task: TaskFacts): CaseReport {
     stdout: it.stdout ?? null,
     stderr: it.stderr ?? null,
     task_id: task.task_id,
-  };
+    reused_from: task.reused_from ?? null,
+  });
+}
+
+function marked(it: CaseReport): CaseReport {
+  return isFailure(it.outcome) ? { ...it, fingerprint: fingerprintOf(it) } : it;
 }
 
 /** pytest keeps its parameters within the name; elsewhere they would be missing from it. */
@@ -88,16 +94,18 @@ function blank({ framework, suite }: { framework: string | null; suite: string }
     detail: null,
     stdout: null,
     stderr: null,
+    fingerprint: null,
     worker_id: null,
     attempt: 0,
     task_id: null,
+    reused_from: null,
   };
 }
 
 function wholeTask(task: TaskFacts): CaseReport {
   const last = task.attempts.at(-1);
   const failedBefore = task.attempts.some(({ outcome }) => outcome === "failed" || outcome === "timed_out");
-  return {
+  return marked({
     ...blank(task),
     name: task.name,
     outcome: outcomeOf(task),
@@ -106,7 +114,8 @@ function wholeTask(task: TaskFacts): CaseReport {
     message: whyOf(task),
     ...(last === undefined ? {} : by(last)),
     task_id: task.task_id,
-  };
+    reused_from: task.reused_from ?? null,
+  });
 }
 
 function outcomeOf({ state, attempts }: TaskFacts): CaseOutcome {
@@ -128,12 +137,14 @@ export function problemCases(problems: readonly ProblemFacts[], cases: readonly 
   const shown = new Set(cases.filter((it) => isFailure(it.outcome)).map(placeOf));
   return problems
     .filter((problem) => problem.file === "" || !shown.has(placeOf(problem)))
-    .map((problem) => ({
-      ...blank(problem),
-      file: problem.file,
-      name: problem.file === "" ? "(collection)" : FILE_CASE,
-      message: problem.message,
-    }));
+    .map((problem) =>
+      marked({
+        ...blank(problem),
+        file: problem.file,
+        name: problem.file === "" ? "(collection)" : FILE_CASE,
+        message: problem.message,
+      }),
+    );
 }
 
 function placeOf({

@@ -23,6 +23,31 @@ export interface CaseFacts {
   expected_failure?: boolean | undefined;
 }
 
+/** What of a machine a measurement hangs on; `hw_class` names all that are alike. */
+export interface HardwareFacts {
+  hw_class: string;
+  os: string;
+  arch: string;
+  cpu_model: string;
+  physical_cores: number;
+  logical_cores: number;
+  memory_mb: number;
+  /** Models. */
+  gpus: string[];
+}
+
+/** A file that an attempt left, kept in the blob store. */
+export interface ArtifactFacts {
+  path: string;
+  sha256: string;
+  size_bytes: number;
+}
+
+export interface ReusedFrom {
+  run_id: string;
+  task_id: string;
+}
+
 export interface AttemptFacts {
   attempt: number;
   worker_id: string;
@@ -34,6 +59,9 @@ export interface AttemptFacts {
   /** null: it left no document, as a plain command does. */
   cases: readonly CaseFacts[] | null;
   log_bytes: number;
+  log_tail?: string | null | undefined;
+  artifacts?: readonly ArtifactFacts[] | undefined;
+  hardware?: HardwareFacts | null | undefined;
 }
 
 export interface TaskFacts {
@@ -45,6 +73,8 @@ export interface TaskFacts {
   suite: string;
   state: TaskState;
   reason: string | null;
+  /** Its result was taken over from there instead of running it again. */
+  reused_from?: ReusedFrom | null | undefined;
   attempts: readonly AttemptFacts[];
 }
 

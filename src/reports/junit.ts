@@ -74,6 +74,7 @@ function properties(it: CaseReport): string[] {
   const list = [
     ...(it.flaky ? [["flaky", "true"]] : []),
     ...(it.expected_failure ? [["expected_failure", "true"]] : []),
+    ...(it.reused_from === null ? [] : [["reused_from_run", it.reused_from.run_id]]),
     ...(it.attempt > 1 ? [["attempt", String(it.attempt)]] : []),
     ...(it.worker_id === null ? [] : [["worker", it.worker_id]]),
   ];

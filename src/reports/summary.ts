@@ -4,7 +4,7 @@
  */
 import { isFailure } from "./cases.ts";
 import type { CaseReport, RunReport } from "./model.ts";
-import { oneLine, terminalLines } from "./text.ts";
+import { clipped, oneLine, shortTime, terminalLines, titleOf } from "./text.ts";
 
 export type Paint = (style: "red" | "green" | "yellow" | "dim" | "bold", text: string) => string;
 
@@ -30,6 +30,7 @@ export function renderSummary(report: RunReport, options: SummaryOptions = {}): 
     ...flakyLines(report, paint),
     ...table(report, paint),
     "",
+    ...comparisonLines(report, paint),
     lastLine(report, paint),
   ];
   return `${lines.join("\n")}\n`;
@@ -37,20 +38,25 @@ export function renderSummary(report: RunReport, options: SummaryOptions = {}): 
 
 function failureLines(it: CaseReport, options: SummaryOptions & { paint: Paint }): string[] {
   const { paint, logCommand } = options;
-  const where = [it.framework, it.worker_id, it.attempt > 1 ? `attempt ${it.attempt}` : null];
-  const head = `${paint("red", it.outcome === "error" ? "ERROR" : "FAILED")}  ${titleOf(it)}`;
-  const body = detailOf(it).map((line) => `    ${line}`.trimEnd());
+  const where = [
+    ...[it.framework, it.worker_id].flatMap((part) => (part === null ? [] : [clipped(oneLine(part))])),
+    ...(it.attempt > 1 ? [`attempt ${it.attempt}`] : []),
+  ];
+  const head = `${paint("red", it.outcome === "error" ? "ERROR" : "FAILED")}  ${clipped(titleOf(it))}`;
+  const body = detailOf(it).map((line) => `    ${clippedLine(line)}`.trimEnd());
   const ask = it.task_id === null ? undefined : logCommand?.(it.task_id, it.attempt);
   return [
-    `${head}  ${paint("dim", where.filter((part) => part !== null).join(" · "))}`.trimEnd(),
+    `${head}  ${paint("dim", where.join(" · "))}`.trimEnd(),
     ...body,
     ...(ask === undefined || it.attempt === 0 ? [] : [paint("dim", `    whole log: ${ask}`)]),
     "",
   ];
 }
 
-function titleOf(it: CaseReport): string {
-  return [oneLine(it.file), oneLine(it.name)].filter((part) => part !== "").join(" > ");
+const LINE_CHARS = 500;
+
+function clippedLine(line: string): string {
+  return line.length > LINE_CHARS ? `${line.slice(0, LINE_CHARS)}… (${line.length} characters)` : line;
 }
 
 /** The message, then the end of the traceback: that is where frameworks put what matters. */
@@ -68,12 +74,10 @@ function detailOf(it: CaseReport): string[] {
 function flakyLines(report: RunReport, paint: Paint): string[] {
   const flaky = report.cases.filter((it) => it.flaky);
   if (flaky.length === 0) return [];
-  const lines = flaky
-    .slice(0, FLAKY_SHOWN)
-    .map(
-      (it) =>
-        `${paint("yellow", "FLAKY")}   ${titleOf(it)}  ${paint("dim", `passed in attempt ${it.attempt}`)}`,
-    );
+  const lines = flaky.slice(0, FLAKY_SHOWN).map((it) => {
+    const how = paint("dim", `passed in attempt ${it.attempt}`);
+    return `${paint("yellow", "FLAKY")}   ${clipped(titleOf(it))}  ${how}`;
+  });
   return [...lines, ...more(flaky.length - lines.length, "flaky cases", paint), ""];
 }
 
@@ -87,7 +91,9 @@ function table(report: RunReport, paint: Paint): string[] {
   const groups = new Map<string, CaseReport[]>();
   for (const it of report.cases) {
     const key = `${it.framework ?? "command"}  ${it.suite}`;
-    groups.set(key, [...(groups.get(key) ?? []), it]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [it]);
+    else group.push(it);
   }
   if (groups.size === 0) return [];
   const rows = [[...COLUMNS], ...[...groups].map(([name, cases]) => row(name, cases))];
@@ -103,7 +109,7 @@ function table(report: RunReport, paint: Paint): string[] {
 function row(name: string, cases: readonly CaseReport[]): string[] {
   const number = (holds: (it: CaseReport) => boolean) => String(cases.filter(holds).length);
   return [
-    oneLine(name.replaceAll("  ", " ")),
+    clipped(oneLine(name)),
     String(cases.length),
     number((it) => it.outcome === "passed"),
     number((it) => isFailure(it.outcome)),
@@ -113,6 +119,32 @@ function row(name: string, cases: readonly CaseReport[]): string[] {
   ];
 }
 
+const CHANGE_WORDS = {
+  newly_failing: "newly failing",
+  fixed: "fixed",
+  still_failing: "still failing",
+  new: "new",
+  gone: "not in this run",
+  slower: "slower",
+  faster: "faster",
+} as const;
+const NEWS_SHOWN = 3;
+
+/** What is news: at most two lines. */
+function comparisonLines({ previous }: RunReport, paint: Paint): string[] {
+  if (previous === null) return [];
+  const { counts, cases, run, duration_ms } = previous;
+  const words = (Object.keys(CHANGE_WORDS) as (keyof typeof CHANGE_WORDS)[])
+    .filter((change) => counts[change] > 0)
+    .map((change) => `${counts[change]} ${CHANGE_WORDS[change]}`);
+  const since = `since run ${oneLine(run.run_id)} (${shortTime(duration_ms)})`;
+  const line = `${since}: ${words.join(", ") || "no change"}`;
+  const news = cases.newly_failing.slice(0, NEWS_SHOWN).map((it) => clipped(titleOf(it)));
+  const more = counts.newly_failing > news.length ? ` and ${counts.newly_failing - news.length} more` : "";
+  const named = news.length > 0 ? [`${paint("red", "newly failing:")} ${news.join(", ")}${more}`] : [];
+  return [paint("dim", line), ...named];
+}
+
 function lastLine(report: RunReport, paint: Paint): string {
   const { totals, verdict } = report;
   const parts = [
@@ -120,6 +152,7 @@ function lastLine(report: RunReport, paint: Paint): string {
     ...(totals.failed + totals.error > 0 ? [`${totals.failed + totals.error} failed`] : []),
     ...(totals.skipped > 0 ? [`${totals.skipped} skipped`] : []),
     ...(totals.flaky > 0 ? [`${totals.flaky} flaky`] : []),
+    ...(totals.reused > 0 ? [`${totals.reused} reused from earlier runs`] : []),
   ];
   const where = report.workers.length === 1 ? "1 worker" : `${report.workers.length} workers`;
   const end = `${parts.join(", ")} in ${(report.duration_ms / 1000).toFixed(1)} s on ${where}`;

@@ -29,3 +29,26 @@ export function terminalLines(text: string): string[] {
     .split("\n")
     .map((line) => line.replace(DECEIVING, "").replaceAll("\t", "    ").trimEnd());
 }
+
+/** As people say it: 340 ms, 2.5 s, 3 min 20 s. */
+export function shortTime(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 60) return `${minutes} min ${Math.floor((ms % 60_000) / 1_000)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+const TITLE_CHARS = 200;
+
+/** For lists; a text that is cut says how long it was. */
+export function clipped(line: string): string {
+  if (line.length <= TITLE_CHARS) return line;
+  // Not between the halves of a surrogate pair.
+  const start = line.slice(0, TITLE_CHARS).replace(/[\ud800-\udbff]$/, "");
+  return `${start}… (${line.length} characters)`;
+}
+
+export function titleOf({ file, name }: { file: string; name: string }): string {
+  return [oneLine(file), oneLine(name)].filter((part) => part !== "").join(" > ");
+}

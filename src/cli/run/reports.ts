@@ -1,11 +1,17 @@
 /** Writes the files that were asked for. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { toJson, toJunit, type RunReport } from "../../reports/index.ts";
+import { toJson, toJunit, toMarkdown, type RunReport } from "../../reports/index.ts";
 
-export const REPORT_FORMATS = ["json", "junit"] as const;
+export const REPORT_FORMATS = ["json", "junit", "md"] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
 const DEFAULT_REPORT_DIR = "testyard-report";
+
+const FILES: Readonly<Record<ReportFormat, string>> = {
+  json: "report.json",
+  junit: "junit.xml",
+  md: "report.md",
+};
 
 export interface ReportFlags {
   report?: ReportFormat[] | undefined;
@@ -19,9 +25,20 @@ export async function writeReports(report: RunReport, flags: ReportFlags): Promi
   await mkdir(dir, { recursive: true });
   const written: string[] = [];
   for (const format of new Set(flags.report ?? REPORT_FORMATS)) {
-    const [name, text] = format === "json" ? ["report.json", toJson(report)] : ["junit.xml", toJunit(report)];
-    await writeFile(join(dir, name), text);
-    written.push(join(dir, name));
+    const path = join(dir, FILES[format]);
+    await writeFile(path, textOf(format, report));
+    written.push(path);
   }
   return written;
+}
+
+function textOf(format: ReportFormat, report: RunReport): string {
+  switch (format) {
+    case "json":
+      return toJson(report);
+    case "junit":
+      return toJunit(report);
+    case "md":
+      return toMarkdown(report);
+  }
 }

@@ -190,7 +190,7 @@ export class RunBook {
   #setDocument(entry: Entry, attempt: number, document: ResultDocument): void {
     const facts = entry.attempts.get(attempt);
     if (facts === undefined) return;
-    entry.attempts.set(attempt, { ...facts, cases: document.cases });
+    entry.attempts.set(attempt, { ...facts, cases: document.cases, artifacts: document.artifacts });
     if (entry.task.framework === null && document.cases.length > 0) {
       entry.task = { ...entry.task, framework: document.framework };
     }
