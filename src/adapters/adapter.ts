@@ -31,6 +31,13 @@ export interface CaseResult {
   expected_failure?: true;
 }
 
+/** A case by what identifies it, as in `CaseResult`. */
+export interface CaseRef {
+  file: string;
+  name: string;
+  parameters?: string;
+}
+
 export interface SuiteProblem {
   file: string;
   message: string;
@@ -84,6 +91,8 @@ export interface CommandOptions {
   root: string;
   files: string[];
   args?: string[];
+  /** Only these cases of the files; an adapter that cannot choose runs more (see `onlyCases`). */
+  cases?: readonly CaseRef[];
   /** An empty directory outside the workspace, where reports go. */
   resultDir: string;
   run: RunProcess;
@@ -97,10 +106,23 @@ export interface ParseOptions {
   logTail: string;
 }
 
-export type AdapterName = "pytest" | "node-test" | "vitest" | "junit" | "tap" | "command";
+export type AdapterName =
+  | "pytest"
+  | "node-test"
+  | "vitest"
+  | "jest"
+  | "playwright"
+  | "mocha"
+  | "go-test"
+  | "cargo-test"
+  | "junit"
+  | "tap"
+  | "command";
 
 export interface Adapter {
   name: AdapterName;
+  /** It can run single cases. Without, the whole command runs again and all that it reports counts. */
+  runsCases: boolean;
   /** Does this suite root use the framework? With evidence, e.g. "package.json devDependencies.vitest". */
   detect(root: string): Promise<{ evidence: string } | null>;
   /** The files to run, POSIX, relative to root. Collection errors are reported, not swallowed. */
@@ -108,11 +130,15 @@ export interface Adapter {
   command(options: CommandOptions): Promise<TestCommand>;
   /** Never throws: what cannot be read becomes an "error" case that says so. */
   parse(options: ParseOptions): Promise<SuiteResult>;
+  /** The name of the case that has to run for the named one to be seen, where it is none by itself. */
+  carrier?(name: string): string;
 }
 
 /** The name of the case that stands for a whole file: it failed to load, or the framework counts it so. */
 export const FILE_CASE = "(file)";
 /** The name of the case that stands for the whole process. */
 export const RUN_CASE = "(run)";
+/** The last part of the name of what is wrong with a whole group (its hooks), which has no case by itself. */
+export const GROUP_CASE = "(group)";
 /** Where a runner may leave the whole standard output in `resultDir`, for formats printed there. */
 export const STDOUT_FILE = "stdout.log";

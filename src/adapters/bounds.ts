@@ -11,6 +11,8 @@ import { FILE_CASE, RUN_CASE } from "./adapter.ts";
 export const MESSAGE_BYTES = 2 * 1024;
 export const DETAIL_BYTES = 16 * 1024;
 const NAME_BYTES = 4 * 1024;
+/** How a text ends that was cut. */
+export const CUT_NOTE = "\n… cut: ";
 export const CASES_LIMIT = 200_000;
 
 const ESCAPES = new RegExp(
@@ -29,7 +31,7 @@ export function truncate(text: string, limitBytes: number): string {
   if (text.length * 3 <= limitBytes) return text;
   const bytes = Buffer.from(text, "utf8");
   if (bytes.length <= limitBytes) return text;
-  const note = `\n… cut: ${bytes.length} bytes in all`;
+  const note = `${CUT_NOTE}${bytes.length} bytes in all`;
   let end = Math.max(0, limitBytes - Buffer.byteLength(note));
   while (end > 0 && (bytes[end] ?? 0) >> 6 === 0b10) end -= 1;
   return bytes.subarray(0, end).toString("utf8") + note;

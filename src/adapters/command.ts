@@ -6,6 +6,7 @@ import { givenCommand, givenFiles } from "./given-command.ts";
 
 export const commandAdapter: Adapter = {
   name: "command",
+  runsCases: false,
   // A command cannot be guessed from a folder; it is chosen by whoever names the command.
   detect: async () => null,
   discover: givenFiles,

@@ -10,6 +10,7 @@ import { vitestAdapter } from "./vitest.ts";
 export type {
   Adapter,
   AdapterName,
+  CaseRef,
   CaseOutcome,
   CaseResult,
   CommandOptions,
@@ -24,6 +25,7 @@ export type {
   TestCommand,
 } from "./adapter.ts";
 export { FILE_CASE, RUN_CASE, STDOUT_FILE } from "./adapter.ts";
+export { casesInSuite, filesOfCases, onlyCases } from "./cases.ts";
 export { NoCommand } from "./given-command.ts";
 
 const ALL: readonly Adapter[] = [

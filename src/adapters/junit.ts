@@ -7,6 +7,7 @@ import { leftFiles } from "./left-files.ts";
 
 export const junitAdapter: Adapter = {
   name: "junit",
+  runsCases: false,
   // A command cannot be guessed from a folder; it is chosen by whoever names the command.
   detect: async () => null,
   discover: givenFiles,

@@ -7,7 +7,7 @@
  * keep these numbers, the final ones are counted through); from both follows whose test it is.
  */
 import type { CaseResult, SuiteProblem } from "./adapter.ts";
-import { FILE_CASE } from "./adapter.ts";
+import { FILE_CASE, GROUP_CASE } from "./adapter.ts";
 import { caseResult, relativePosix } from "./bounds.ts";
 import type { JsonRecord } from "./json-lines.ts";
 import { numeric, text } from "./json-lines.ts";
@@ -145,10 +145,12 @@ function oneCase(each: JsonRecord, id: { file: string; name: string }): CaseResu
   // A suite is no case, unless something of its own broke: a hook, or its body.
   if (suite && (!failed || failure === "subtestsFailed")) return null;
   const aside = asideReason(each);
+  if (aside === NOT_CHOSEN) return null;
   const cancelled = failure === "cancelledByParent" || failure === "parentAlreadyFinished";
   const bad = suite || cancelled ? "error" : "failed";
   return caseResult({
-    ...id,
+    file: id.file,
+    name: suite ? `${id.name} > ${GROUP_CASE}` : id.name,
     outcome: aside !== null ? "skipped" : failed ? bad : "passed",
     durationMs: numeric(each["duration_ms"]),
     message: failed ? text(each["message"]) : (aside ?? ""),
@@ -156,6 +158,9 @@ function oneCase(each: JsonRecord, id: { file: string; name: string }): CaseResu
     expectedFailure: failed && aside !== null,
   });
 }
+
+/** What Node up to 22 says of a test that `--test-name-pattern` leaves out. */
+const NOT_CHOSEN = "SKIP: test name does not match pattern";
 
 /** Skipped and todo tests are not counted as passed or failed, however they end. */
 function asideReason(each: JsonRecord): string | null {

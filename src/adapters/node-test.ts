@@ -15,6 +15,7 @@ import type {
   TestCommand,
 } from "./adapter.ts";
 import { blameExit, describeExit, nothingLeft, problemCase } from "./bounds.ts";
+import { escapeRegExp, fitsCommandLine, groupOf, namedCases } from "./cases.ts";
 import { readJsonLines } from "./json-lines.ts";
 import { expandFolders, nodeTestFiles } from "./node-test-files.ts";
 import { NODE_REPORT_FILE, NODE_REPORTER, NODE_REPORTER_FILE } from "./node-test-reporter.ts";
@@ -25,7 +26,14 @@ import { exists, expandPatterns } from "./patterns.ts";
 
 const VERSION_TIMEOUT_MS = 30_000;
 
-export const nodeTestAdapter: Adapter = { name: "node-test", detect, discover, command, parse };
+export const nodeTestAdapter: Adapter = {
+  name: "node-test",
+  runsCases: true,
+  detect,
+  discover,
+  command,
+  parse,
+};
 
 async function detect(root: string): Promise<{ evidence: string } | null> {
   const script = await nodeTestScript(root);
@@ -78,7 +86,7 @@ async function command(options: CommandOptions): Promise<TestCommand> {
   const reporter = join(options.resultDir, NODE_REPORTER_FILE);
   await writeFile(reporter, NODE_REPORTER);
   const script = await nodeTestScript(options.root);
-  const argv = [
+  const before = [
     await runnerPath(options.root, script),
     ...(script?.flags ?? []),
     "--test",
@@ -87,9 +95,27 @@ async function command(options: CommandOptions): Promise<TestCommand> {
     `--test-reporter=${pathToFileURL(reporter).href}`,
     "--test-reporter-destination=stdout",
     ...(options.args ?? []),
-    ...(await literalFiles(options)),
   ];
-  return { argv, env: script?.env ?? {}, cwd: "." };
+  const files = await literalFiles(options);
+  const argv = [...before, ...(await chosenCases(options)), ...files];
+  const env = script?.env ?? {};
+  return { argv: fitsCommandLine(argv) ? argv : [...before, ...files], env, cwd: "." };
+}
+
+/**
+ * Node up to 22 compares a pattern with a test's own title and takes its subtests along; later versions
+ * compare the titles of its groups and its own, joined with blanks, too. A group needs no pattern in either.
+ */
+async function chosenCases(options: CommandOptions): Promise<string[]> {
+  const named = namedCases(options.cases);
+  if (named === null) return [];
+  const version = await nodeVersion(options.root, options.run);
+  const byPath = (version?.major ?? 20) > 22;
+  const patterns = named.map(({ name }) => {
+    const titles = (groupOf(name) ?? name).split(" > ");
+    return `^${escapeRegExp(byPath ? titles.join(" ") : (titles.at(-1) ?? ""))}$`;
+  });
+  return [...new Set(patterns)].map((pattern) => `--test-name-pattern=${pattern}`);
 }
 
 async function runnerPath(root: string, script: NodeTestScript | null): Promise<string> {

@@ -18,6 +18,7 @@ import type {
   SuiteResult,
 } from "./adapter.ts";
 import { blameExit, describeExit, firstLines, nothingLeft, problemCase, tailOf } from "./bounds.ts";
+import { fitsCommandLine, isWhole } from "./cases.ts";
 import { readJsonLines } from "./json-lines.ts";
 import { readPackage } from "./package-json.ts";
 import { expandPatterns, globFiles } from "./patterns.ts";
@@ -31,7 +32,15 @@ import { foldPytest, isStart } from "./pytest-report.ts";
 const COLLECT_TIMEOUT_MS = 10 * 60_000;
 const NO_TESTS_COLLECTED = 5;
 
-export const pytestAdapter: Adapter = { name: "pytest", detect, discover, command, parse };
+export const pytestAdapter: Adapter = {
+  name: "pytest",
+  runsCases: true,
+  detect,
+  discover,
+  command,
+  parse,
+  carrier,
+};
 
 async function detect(root: string): Promise<{ evidence: string } | null> {
   const config = await pytestConfigIn(root);
@@ -111,8 +120,35 @@ async function command(
 ): Promise<{ argv: string[]; env: Record<string, string>; cwd: string }> {
   const { python } = await findPython(options.root, options.run);
   // Without any pytest the run fails with Python's own words, which the parser then hands on.
-  const where = { python: python?.path ?? "python3", folder: options.resultDir, files: options.files };
-  return { argv: await pytestArgv(options, { ...where, plugin: PYTEST_PLUGIN }), env: {}, cwd: "." };
+  const where = { python: python?.path ?? "python3", folder: options.resultDir, plugin: PYTEST_PLUGIN };
+  const argv = await pytestArgv(options, { ...where, files: nodeIds(options) });
+  if (fitsCommandLine(argv)) return { argv, env: {}, cwd: "." };
+  return { argv: await pytestArgv(options, { ...where, files: options.files }), env: {}, cwd: "." };
+}
+
+/** Node ids where cases are named; a `[` in a path would be taken for the parameters of a test. */
+function nodeIds(options: CommandOptions): string[] {
+  const cases = options.cases ?? [];
+  const whole = options.files.filter(
+    (file) => file.includes("[") || !cases.some((each) => each.file === file && !isWhole(each)),
+  );
+  if (cases.some((each) => each.file === "") || whole.length === options.files.length) return options.files;
+  for (const each of cases) if (isWhole(each) && !whole.includes(each.file)) whole.push(each.file);
+  const ids = cases
+    .filter((each) => !whole.includes(each.file) && options.files.includes(each.file))
+    .map((each) => `${each.file}::${carrier(each.name)}`);
+  return [...new Set([...whole, ...ids])];
+}
+
+/**
+ * A subtest (`test_x [message] (i=1)`) runs with its test. With parameters as well it cannot be told from
+ * a test with odd parameters, so then all parameters of the test run.
+ */
+function carrier(name: string): string {
+  const bracket = name.indexOf("[");
+  const subtest = name.search(/ [[(]/);
+  if (subtest >= 0 && (bracket < 0 || subtest < bracket)) return name.slice(0, subtest);
+  return /\] [[(]/.test(name) ? name.slice(0, bracket) : name;
 }
 
 async function parse(options: ParseOptions): Promise<SuiteResult> {

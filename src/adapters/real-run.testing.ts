@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Adapter, CaseResult, ProcessExit, RunProcess, SuiteResult } from "./adapter.ts";
+import type { Adapter, CaseRef, CaseResult, ProcessExit, RunProcess, SuiteResult } from "./adapter.ts";
 
 export interface Project {
   root: string;
@@ -80,13 +80,15 @@ export async function realRun(
     args?: string[];
     env?: Record<string, string>;
     timeout_ms?: number;
+    cases?: readonly CaseRef[];
   },
 ): Promise<RealRun> {
   const resultDir = await mkdtemp(join(tmpdir(), "testyard-result-"));
   try {
     const { root, files } = options;
     const args = options.args ? { args: options.args } : {};
-    const command = await adapter.command({ root, files, resultDir, run, ...args });
+    const cases = options.cases ? { cases: options.cases } : {};
+    const command = await adapter.command({ root, files, resultDir, run, ...args, ...cases });
     const { exit, stdout, stderr } = await execute(command.argv, {
       cwd: join(root, command.cwd),
       env: { ...options.env, ...command.env },

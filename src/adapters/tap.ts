@@ -10,6 +10,7 @@ import { parseTap } from "./tap-parser.ts";
 
 export const tapAdapter: Adapter = {
   name: "tap",
+  runsCases: false,
   // A command cannot be guessed from a folder; it is chosen by whoever names the command.
   detect: async () => null,
   discover: givenFiles,

@@ -6,7 +6,7 @@
  * does not load, a broken hook, an unhandled error) becomes one, because vitest fails the run for it.
  */
 import type { CaseResult, SuiteProblem } from "./adapter.ts";
-import { FILE_CASE, RUN_CASE } from "./adapter.ts";
+import { FILE_CASE, GROUP_CASE, RUN_CASE } from "./adapter.ts";
 import { caseResult, firstLines, relativePosix } from "./bounds.ts";
 import type { JsonRecord } from "./json-lines.ts";
 import { list, numeric, record, text } from "./json-lines.ts";
@@ -146,7 +146,8 @@ function errorText(value: unknown): ErrorText {
 }
 
 function suiteError(each: JsonRecord, file: string): CaseResult {
-  return caseResult({ file, name: text(each["name"]), outcome: "error", ...errorText(each["errors"]) });
+  const name = `${text(each["name"])} > ${GROUP_CASE}`;
+  return caseResult({ file, name, outcome: "error", ...errorText(each["errors"]) });
 }
 
 function fileDone(folding: Folding, each: JsonRecord, whose: { file: string; mine: boolean }): void {

@@ -80,7 +80,7 @@ test("lists what vitest lists and counts what vitest counts", { timeout: 60_000 
   expect(number("failed")).toBe(own.numFailedTests);
   expect(number("skipped")).toBe(own.numPendingTests + own.numTodoTests);
   expect(outcomes(cases.filter((each) => each.outcome === "error"))).toEqual([
-    "a.test.ts::bad hook error",
+    "a.test.ts::bad hook > (group) error",
     "broken.test.ts::(file) error",
     "empty.test.ts::(file) error",
   ]);

@@ -22,6 +22,7 @@ import {
   relativePosix,
   tailOf,
 } from "./bounds.ts";
+import { fitsCommandLine, namedCases, titlePattern } from "./cases.ts";
 import { list, readJsonLines, record, text } from "./json-lines.ts";
 import { readPackage } from "./package-json.ts";
 import { expandPatterns, globFiles, NEVER_SEARCHED } from "./patterns.ts";
@@ -34,7 +35,14 @@ import { VITEST_REPORT_FILE, VITEST_REPORTER_FILE, vitestReporter } from "./vite
 const LIST_TIMEOUT_MS = 5 * 60_000;
 const MISSING = "vitest is in no node_modules from the suite root upwards and not on PATH; run npm install";
 
-export const vitestAdapter: Adapter = { name: "vitest", detect, discover, command, parse };
+export const vitestAdapter: Adapter = {
+  name: "vitest",
+  runsCases: true,
+  detect,
+  discover,
+  command,
+  parse,
+};
 
 async function detect(root: string): Promise<{ evidence: string } | null> {
   const configs = ["vitest.config.{js,mjs,cjs,ts,mts,cts}", "vitest.workspace.{js,mjs,cjs,ts,mts,cts,json}"];
@@ -111,16 +119,19 @@ async function command(options: CommandOptions): Promise<TestCommand> {
   await writeFile(reporter, vitestReporter(join(options.resultDir, VITEST_REPORT_FILE)));
   const vitest = await findVitest(options.root);
   const real = await realpath(options.root).catch(() => options.root);
-  const argv = [
+  const before = [
     // Without any vitest the run fails with npx's or the shell's words, which the parser hands on.
     ...(vitest === null ? ["vitest"] : ["node", vitest.path]),
     "run",
     "--reporter=default",
     `--reporter=${reporter}`,
     ...(options.args ?? []),
-    ...options.files.map((file) => resolve(real, file)),
   ];
-  return { argv, env: {}, cwd: "." };
+  const named = namedCases(options.cases);
+  const chosen = named === null ? [] : ["--testNamePattern", titlePattern(named)];
+  const files = options.files.map((file) => resolve(real, file));
+  const argv = [...before, ...chosen, ...files];
+  return { argv: fitsCommandLine(argv) ? argv : [...before, ...files], env: {}, cwd: "." };
 }
 
 async function parse(options: ParseOptions): Promise<SuiteResult> {

@@ -2,6 +2,7 @@
  * What a task's configuration asks to be run. Pure: the same configuration is the same plan on every worker.
  *
  *     {adapter: "pytest", suite: "py", files: ["tests/test_a.py"], args: ["-k", "fast"]}
+ *     {adapter: "pytest", suite: "py", cases: [{file: "tests/test_a.py", name: "test_x[1]"}]}
  *     {command: ["make", "test"], cwd: "lib", report: "out/*.xml"}
  *     {shell: "make test | tee log", cwd: "lib"}
  *     {test_file: "tests/test_a.py", test_args: ["-x"]}
@@ -10,6 +11,8 @@
  * worker would read the same.
  */
 import { posix } from "node:path";
+import { filesOfCases } from "../../adapters/index.ts";
+import type { CaseRef } from "../../adapters/index.ts";
 import type { TaskType } from "../../core/index.ts";
 
 export interface RunPlan {
@@ -19,6 +22,8 @@ export interface RunPlan {
   /** `detect`: by what is in the folder. null: a plain command, which has no cases. */
   adapter: string | null;
   files: string[];
+  /** Only these cases of the files; empty: all. */
+  cases: CaseRef[];
   /** For the framework, or the whole command of an adapter that is given one. */
   args: string[];
   /** The command of a plan without an adapter. */
@@ -32,6 +37,8 @@ export type Plan = RunPlan | { kind: "refused"; code: string; message: string };
 /** The adapters that are given their command instead of making it. */
 const GIVEN_COMMAND = ["junit", "tap", "command"];
 const MAX_WORDS = 10_000;
+const MAX_CASES = 100_000;
+const SUITE_FIELDS = ["adapter", "files", "test_file"];
 
 export function isGivenCommand(adapter: string | null): boolean {
   return adapter === null || GIVEN_COMMAND.includes(adapter);
@@ -42,7 +49,8 @@ export function planOf(type: TaskType, config: Record<string, unknown>): Plan {
   if (command !== null && "kind" in command) return command;
   const wrong = firstWrong(config);
   if (wrong !== null) return refused("config_invalid", wrong);
-  if (config["adapter"] !== undefined || config["files"] !== undefined || config["test_file"] !== undefined) {
+  const isSuite = SUITE_FIELDS.some((field) => config[field] !== undefined);
+  if (isSuite || (config["cases"] !== undefined && command === null)) {
     return testPlan(config, command?.argv ?? []);
   }
   if (command !== null) return commandPlan(type, config, command.argv);
@@ -90,14 +98,33 @@ function testPlan(config: Record<string, unknown>, argv: string[]): Plan {
       `the ${adapter} adapter makes its own command; leave config.command out`,
     );
   const words = isGiven && argv.length > 0 ? [...argv, ...args] : args;
-  return { kind: "run", folder, adapter, files, args: words, argv: [], report: textOf(config["report"]) };
+  const cases = casesOf(config["cases"]) ?? [];
+  return {
+    kind: "run",
+    folder,
+    adapter,
+    files: cases.length > 0 && !isGiven ? (filesOfCases(cases) ?? files) : files,
+    cases,
+    args: words,
+    argv: [],
+    report: textOf(config["report"]),
+  };
 }
 
 function commandPlan(type: TaskType, config: Record<string, unknown>, argv: string[]): Plan {
   const report = textOf(config["report"]);
   const adapter = report !== null ? reportAdapter(report) : type === "test" ? "command" : null;
   const pattern = report === "tap" || report === "junit" ? null : report;
-  return { kind: "run", folder: folderOf(config), adapter, files: [], args: argv, argv, report: pattern };
+  return {
+    kind: "run",
+    folder: folderOf(config),
+    adapter,
+    files: [],
+    cases: [],
+    args: argv,
+    argv,
+    report: pattern,
+  };
 }
 
 /**
@@ -131,7 +158,24 @@ function firstWrong(config: Record<string, unknown>): string | null {
     const isText = typeof value === "string" && name === "test_args";
     if (value !== undefined && !isText && !isWords(value)) return `config.${name} is a list of texts`;
   }
+  if (config["cases"] !== undefined && casesOf(config["cases"]) === null)
+    return `config.cases is a list of up to ${MAX_CASES} objects {file, name, parameters?} of texts`;
   return null;
+}
+
+function casesOf(value: unknown): CaseRef[] | null {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_CASES) return null;
+  const cases = value.map(caseOf);
+  return cases.every((each) => each !== null) ? cases : null;
+}
+
+function caseOf(value: unknown): CaseRef | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { file, name, parameters, ...rest } = value as Record<string, unknown>;
+  if (typeof file !== "string" || typeof name !== "string" || name === "") return null;
+  if (parameters !== undefined && typeof parameters !== "string") return null;
+  if (Object.keys(rest).length > 0) return null;
+  return { file, name, ...(parameters !== undefined && { parameters }) };
 }
 
 function isWords(value: unknown): value is string[] {

@@ -3,7 +3,7 @@
  */
 import { copyFile, mkdir, rm, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { adapterByName, adapters, detectAdapters, NoCommand } from "../../adapters/index.ts";
+import { adapterByName, adapters, detectAdapters, NoCommand, onlyCases } from "../../adapters/index.ts";
 import type { Adapter, ProcessExit, RunProcess, SuiteResult } from "../../adapters/index.ts";
 import { AttemptFailure } from "./failure.ts";
 import type { RunPlan } from "./plan.ts";
@@ -36,7 +36,8 @@ export async function prepareRun(options: SuiteOptions): Promise<SuiteRun> {
   if (plan.adapter === null) return { ...shared, argv: plan.argv, env: {}, cwd: root, adapter: null };
   const adapter = plan.adapter === "detect" ? await detected(root, plan) : named(plan.adapter);
   await mkdir(resultDir, { recursive: true });
-  const asked = { root, files: plan.files, args: plan.args, resultDir, run };
+  const chosen = adapter.runsCases && plan.cases.length > 0 ? { cases: plan.cases } : {};
+  const asked = { root, files: plan.files, args: plan.args, ...chosen, resultDir, run };
   const { argv, env, cwd } = await adapter.command(asked).catch((error: unknown) => {
     if (!(error instanceof NoCommand)) throw error;
     throw new AttemptFailure("failed", { code: error.code, message: error.message });
@@ -69,13 +70,10 @@ export async function casesOf(
   const { adapter, plan, root, resultDir } = suite;
   if (adapter === null) return null;
   if (plan.report !== null) await gatherReports(suite, ended.run);
-  return await adapter.parse({
-    root,
-    files: plan.files,
-    resultDir,
-    exit: ended.exit,
-    logTail: ended.logTail,
-  });
+  const { exit, logTail } = ended;
+  const result = await adapter.parse({ root, files: plan.files, resultDir, exit, logTail });
+  if (!adapter.runsCases || plan.cases.length === 0) return result;
+  return onlyCases(result, { cases: plan.cases, carrier: adapter.carrier });
 }
 
 /**
