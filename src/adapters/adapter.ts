@@ -131,7 +131,7 @@ export interface Adapter {
   /** Never throws: what cannot be read becomes an "error" case that says so. */
   parse(options: ParseOptions): Promise<SuiteResult>;
   /** The name of the case that has to run for the named one to be seen, where it is none by itself. */
-  carrier?(name: string): string;
+  carrier?: (name: string) => string;
 }
 
 /** The name of the case that stands for a whole file: it failed to load, or the framework counts it so. */

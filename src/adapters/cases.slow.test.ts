@@ -120,7 +120,7 @@ class TestGroup:
   });
 });
 
-test("more cases than a command line holds run with their whole files, and only they are reported", async () => {
+test("more cases than a command line holds run with their files; only they are reported", async () => {
   const long = "x".repeat(300);
   const body = Array.from({ length: 1000 }, (_, i) => `test("${long} ${i}", () => {});`).join("\n");
   const files = { "a.test.js": `const { test } = require("node:test");\n${body}\n` };
