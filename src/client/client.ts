@@ -3,8 +3,14 @@
  * have to write otherwise: pages turned, broken streams taken up again, submissions that may be sent twice.
  */
 import { randomUUID } from "node:crypto";
-import type { FeedItem, Page, ResultDocument, RunView } from "../protocol/index.ts";
 import type {
+  CaseView,
+  DashboardView,
+  DurationView,
+  FeedItem,
+  Page,
+  ResultDocument,
+  RunView,
   StatusView,
   SubmitAnswer,
   TaskDetail,
@@ -18,8 +24,7 @@ import { createBlobTransport } from "./blob-transport.ts";
 import { readFeed, type FeedOptions } from "./feed.ts";
 import { readLog, type LogOptions } from "./log.ts";
 import { Requests, type ApiRequest, type ConnectOptions } from "./requests.ts";
-import { everyItem, type CaseView, type DashboardView, type DurationView } from "./views.ts";
-import type { PageQuery, TaskQuery } from "./views.ts";
+import { everyItem, type PageQuery, type TaskQuery } from "./pages.ts";
 
 export interface RunInput {
   run_key?: string;

@@ -10,4 +10,5 @@ export {
   type RegisteredCoordinator,
 } from "./registry.ts";
 export type { ConnectOptions } from "./requests.ts";
-export type { CaseView, DashboardView, DurationView, PageQuery, TaskQuery } from "./views.ts";
+export type { PageQuery, TaskQuery } from "./pages.ts";
+export type { CaseView, DashboardView, DurationView } from "../protocol/index.ts";

@@ -1,169 +1,338 @@
 /**
- * What the HTTP API answers. Keys are snake_case; times are milliseconds since 1970 unless the name says
- * else.
+ * What the HTTP API answers: the shapes, from which both the types here and the description at
+ * /openapi.json are made. Keys are snake_case; times are milliseconds since 1970 unless the name says else.
  */
-import type {
-  AttemptOutcome,
-  Capabilities,
-  CaseCounts,
-  Shortfall,
-  TaskSpec,
-  TaskState,
-  Usage,
-} from "../core/index.ts";
+import * as z from "zod/mini";
+import { attemptResult, capabilities } from "./frames.ts";
+import { named } from "./named.ts";
+import { caseOutcome } from "./result-document.ts";
 
-export interface StatusView {
-  version: string;
-  cluster_id: string;
-  coordinator_id: string;
-  role: "leader";
-  epoch: number;
-  position: number;
-  uptime_seconds: number;
-  tasks: Record<TaskState, number>;
-  workers: { online: number; connected: number; lost: number };
-  results: { watermark: number; behind: number; failed: string | null };
-}
+const text = z.string();
+const count = z.int().check(z.minimum(0));
+const time = z.number().check(z.describe("Milliseconds since 1970."));
+const duration = z.number().check(z.minimum(0), z.describe("Milliseconds."));
+const position = z.int().check(z.describe("Number of a record of the log."));
+const about = <T extends z.ZodMiniType>(schema: T, description: string): T =>
+  schema.check(z.describe(description)) as T;
 
-export interface RunView {
-  run_id: string;
-  project: string;
-  run_key: string | null;
-  name: string;
-  opened_at: number;
-  total: number;
-  counts: Record<TaskState, number>;
-  open: number;
-}
+export const TASK_STATES = [
+  ...(["pending", "queued", "assigned", "running", "completed", "failed"] as const),
+  ...(["timed_out", "cancelled", "skipped", "poisoned"] as const),
+] as const;
 
-export interface TaskView {
-  task_id: string;
-  run_id: string;
-  project: string;
-  name: string;
-  type: TaskSpec["type"];
-  state: TaskState;
-  priority: number;
+export const taskState = named("TaskState", z.enum(TASK_STATES), "Where a task is.");
+const taskType = z.enum(["test", "benchmark", "command", "critical", "maintenance"]);
+const taskCounts = named("TaskCounts", z.record(taskState, count), "Tasks by state.");
+const { counts: caseCounts, usage, outcome: attemptOutcome } = attemptResult.shape;
+const failure = named(
+  "Failure",
+  z.object({ code: text, message: text }),
+  "Why an attempt has no outcome of its own.",
+);
+named("Capabilities", capabilities, "What a worker's machine has.");
+
+export const statusView = named(
+  "Status",
+  z.object({
+    version: text,
+    cluster_id: text,
+    coordinator_id: text,
+    role: z.literal("leader"),
+    epoch: about(z.int(), "Rises with every start of a leader."),
+    position,
+    uptime_seconds: z.number(),
+    tasks: taskCounts,
+    workers: z.object({ online: count, connected: count, lost: count }),
+    results: z.object({
+      watermark: about(z.int(), "The results hold everything up to here."),
+      behind: count,
+      failed: z.nullable(text),
+    }),
+  }),
+  "The yard as a whole.",
+);
+
+export const runView = named(
+  "Run",
+  z.object({
+    run_id: text,
+    project: text,
+    run_key: z.nullable(text),
+    name: text,
+    opened_at: time,
+    total: count,
+    counts: taskCounts,
+    open: about(count, "Tasks that have not ended."),
+  }),
+  "A run: tasks that were submitted together, or under one key.",
+);
+
+const value = z.union([text, z.number(), z.array(text)]);
+const constraint = {
+  attribute: text,
+  operator: z.enum(["=", "!=", "<", "<=", ">", ">=", "in", "not_in", "exists", "not_exists"]),
+  value: z.exactOptional(value),
+};
+
+const requirementsView = named(
+  "Requirements",
+  z.object({
+    hardware: z.exactOptional(z.array(text)),
+    hardware_any: z.exactOptional(z.array(text)),
+    min_memory_gb: z.exactOptional(z.number()),
+    min_cuda_compute: z.exactOptional(text),
+    min_gpu_memory_gb: z.exactOptional(z.number()),
+    browsers: z.exactOptional(z.array(text)),
+    os: z.exactOptional(z.array(text)),
+    arch: z.exactOptional(z.array(text)),
+    labels: z.exactOptional(z.record(text, text)),
+    constraints: z.exactOptional(z.array(z.object(constraint))),
+    preferences: z.exactOptional(z.array(z.object({ ...constraint, weight: z.number() }))),
+    exclusive: z.exactOptional(z.literal(true)),
+    concurrency_key: z.exactOptional(text),
+  }),
+  "What a task asks of a worker.",
+);
+
+const resourcesView = named(
+  "Resources",
+  z.object({ cpu_milli: z.number(), memory_mb: z.number(), gpu: z.number() }),
+  "What a task occupies beside its slot.",
+);
+
+const taskShape = {
+  task_id: text,
+  run_id: text,
+  project: text,
+  name: text,
+  type: taskType,
+  state: taskState,
+  priority: about(z.number(), "Lower is more urgent."),
   /** Why it is where it is: the reason it waits, or how it ended. */
-  reason: string | null;
-  attempts: number;
-  worker_id: string | null;
-  requirements: TaskSpec["requirements"];
-  resources: TaskSpec["resources"];
-  timeout_ms: number;
-  max_retries: number;
-  dependencies: string[];
-  submitted_at: number;
-  started_at: number | null;
-  ended_at: number | null;
-}
+  reason: about(z.nullable(text), "Why it is where it is: the reason it waits, or how it ended."),
+  attempts: count,
+  worker_id: z.nullable(text),
+  requirements: requirementsView,
+  resources: resourcesView,
+  timeout_ms: duration,
+  max_retries: count,
+  dependencies: about(z.array(text), "Ids of tasks that must succeed first."),
+  submitted_at: time,
+  started_at: z.nullable(time),
+  ended_at: z.nullable(time),
+};
 
-export interface AttemptView {
-  task_id: string;
-  attempt: number;
-  worker_id: string;
-  slot: number;
-  state: "assigned" | "running" | "lost" | AttemptOutcome;
-  assigned_at: number;
-  started_at: number | null;
-  duration_ms: number | null;
-  exit_code: number | null;
-  signal: string | null;
-  counts: CaseCounts | null;
-  usage: Usage | null;
-  log_bytes: number;
-  error: { code: string; message: string } | null;
-}
+export const taskView = named("Task", z.object(taskShape), "A task as lists show it.");
 
-export interface TaskDetail extends TaskView {
-  config: Record<string, unknown>;
-  attempt_list: AttemptView[];
-  explanation: Explanation | null;
-}
+export const submittedTask = named(
+  "SubmittedTask",
+  z.object({ ...taskShape, replayed: about(z.boolean(), "The answer to an earlier, equal request.") }),
+  "A task that was just submitted.",
+);
 
-export interface Explanation {
-  summary: string;
-  workers: {
-    worker_id: string;
-    verdict: "fits" | "busy" | "not_available" | "does_not_fit";
-    reasons: Shortfall[];
-  }[];
-}
+export const attemptView = named(
+  "Attempt",
+  z.object({
+    task_id: text,
+    attempt: about(count, "From 1 on."),
+    worker_id: text,
+    slot: count,
+    state: z.enum(["assigned", "running", "lost", ...attemptOutcome.options]),
+    assigned_at: time,
+    started_at: z.nullable(time),
+    duration_ms: z.nullable(duration),
+    exit_code: z.nullable(z.int()),
+    signal: z.nullable(text),
+    counts: caseCounts,
+    usage,
+    log_bytes: count,
+    error: z.nullable(failure),
+  }),
+  "One try of a task on one worker.",
+);
 
-/** An attempt as an explanation tells it: what came before it, where it went, how it ended. */
-export interface PlacedAttempt {
-  attempt: number;
-  worker_id: string;
-  state: AttemptView["state"];
-  waited: { for: "dependencies" | "retry" | "worker"; ms: number }[];
-  duration_ms: number | null;
-  reason: string | null;
-}
+const shortfall = named(
+  "Shortfall",
+  z.object({ requirement: text, asked: text, has: text }),
+  "One requirement that a worker misses.",
+);
 
-export interface TaskExplanation extends Explanation {
-  task_id: string;
-  name: string;
-  state: TaskState;
-  attempts: PlacedAttempt[];
-}
+const explanationShape = {
+  summary: about(text, "One sentence."),
+  workers: z.array(
+    z.object({
+      worker_id: text,
+      verdict: z.enum(["fits", "busy", "not_available", "does_not_fit"]),
+      reasons: z.array(shortfall),
+    }),
+  ),
+};
+export const explanation = named(
+  "Explanation",
+  z.object({ task_id: text, state: taskState, ...explanationShape }),
+  "Why a task waits, worker by worker.",
+);
 
-export interface WorkerView {
-  worker_id: string;
-  incarnation: string;
-  state: "online" | "suspect" | "disconnected" | "lost";
-  cordoned: string | null;
-  slots: number;
-  busy: number;
-  labels: Record<string, string>;
-  capabilities: Capabilities;
-  hw_class: string;
-  registered_at: number;
-  last_heard_seconds: number | null;
-  tasks: string[];
-  load: { cpu_share: number; memory_free_mb: number } | null;
-}
+const placedAttempt = named(
+  "PlacedAttempt",
+  z.object({
+    attempt: count,
+    worker_id: text,
+    state: attemptView.shape.state,
+    waited: z.array(z.object({ for: z.enum(["dependencies", "retry", "worker"]), ms: z.number() })),
+    duration_ms: z.nullable(duration),
+    reason: z.nullable(text),
+  }),
+  "An attempt as an explanation tells it: what came before it, where it went, how it ended.",
+);
+
+export const taskExplanation = named(
+  "TaskExplanation",
+  z.object({
+    task_id: text,
+    name: text,
+    state: taskState,
+    ...explanationShape,
+    attempts: z.array(placedAttempt),
+  }),
+  "Why a task waits, or why it ran where it did.",
+);
+
+export const taskDetail = named(
+  "TaskDetail",
+  z.object({
+    ...taskShape,
+    config: z.record(text, z.unknown()),
+    attempt_list: z.array(attemptView),
+    explanation: z.nullable(explanation),
+  }),
+  "A task with its attempts. The environment it was given stays out: it may hold secrets.",
+);
+
+export const workerView = named(
+  "Worker",
+  z.object({
+    worker_id: text,
+    incarnation: about(text, "Names the worker's process; another after a restart."),
+    state: z.enum(["online", "suspect", "disconnected", "lost"]),
+    cordoned: about(z.nullable(text), "Why it gets no new tasks; null when it does."),
+    slots: count,
+    busy: count,
+    labels: z.record(text, text),
+    capabilities,
+    hw_class: text,
+    registered_at: time,
+    last_heard_seconds: z.nullable(z.number()),
+    tasks: about(z.array(text), "Ids of those that it holds."),
+    load: z.nullable(z.object({ cpu_share: z.number(), memory_free_mb: z.number() })),
+  }),
+  "A worker: what the log knows of it, and what was heard of it lately.",
+);
+
+export const caseView = named(
+  "Case",
+  z.object({
+    task_id: text,
+    attempt: count,
+    is_final: about(z.boolean(), "Of the attempt that counts."),
+    case_number: count,
+    test_id: about(text, "The same on every worker and in every run."),
+    framework: text,
+    file: text,
+    name: text,
+    parameters: z.nullable(text),
+    outcome: caseOutcome,
+    duration_ms: duration,
+    message: z.nullable(text),
+    detail: z.nullable(text),
+    stdout: z.nullable(text),
+    stderr: z.nullable(text),
+    retries: z.nullable(count),
+    expected_failure: z.nullable(z.boolean()),
+    worker_id: text,
+  }),
+  "One test case of an attempt.",
+);
+
+export const durationView = named(
+  "Duration",
+  z.object({
+    file: text,
+    duration_ms: duration,
+    runs: about(count, "How many runs it is learned from."),
+  }),
+  "How long a file takes, as runs have taught.",
+);
+
+export const dashboardView = named(
+  "Dashboard",
+  z.object({
+    status: statusView,
+    workers: z.array(workerView),
+    tasks: z.array(taskView),
+    runs: z.array(runView),
+  }),
+  "Everything that a first look needs: the newest tasks and runs, all workers.",
+);
+
+export const submitAnswer = named(
+  "SubmitAnswer",
+  z.object({
+    run_id: text,
+    task_ids: about(z.array(text), "In the order in which the tasks were given."),
+    replayed: about(z.boolean(), "The answer to an earlier, equal request."),
+  }),
+  "What became of many tasks.",
+);
+
+const page = <T extends z.ZodMiniType>(id: string, item: T) =>
+  named(
+    id,
+    z.object({
+      items: z.array(item),
+      next_cursor: about(z.nullable(text), "Where the next page begins; null on the last."),
+    }),
+    "One page of a list.",
+  );
+
+export const taskPage = page("TaskPage", taskView);
+export const runPage = page("RunPage", runView);
+export const casePage = page("CasePage", caseView);
+export const workerList = named("WorkerList", z.array(workerView), "All workers.");
+export const durationList = named(
+  "DurationList",
+  z.object({ items: z.array(durationView) }),
+  "Learned durations.",
+);
+
+export const missingHashes = named(
+  "MissingHashes",
+  z.object({ missing: z.array(text) }),
+  "Hashes of blobs that the yard does not hold.",
+);
+export const storedCount = named("StoredCount", z.object({ stored: count }), "How many blobs were stored.");
+export const storedBlob = named("StoredBlob", z.object({ sha256: text }), "A blob that is on disk.");
+export const logSize = named("LogSize", z.object({ size: count }), "Bytes of the log that are stored.");
+
+export const health = named("Health", z.object({ status: z.literal("ok") }), "The process lives.");
+export const readiness = named("Readiness", z.object({ status: z.literal("ready") }), "Work is taken.");
+
+export type StatusView = z.infer<typeof statusView>;
+export type RunView = z.infer<typeof runView>;
+export type TaskView = z.infer<typeof taskView>;
+export type SubmittedTask = z.infer<typeof submittedTask>;
+export type AttemptView = z.infer<typeof attemptView>;
+export type TaskDetail = z.infer<typeof taskDetail>;
+export type Explanation = z.infer<typeof explanation>;
+export type TaskExplanation = z.infer<typeof taskExplanation>;
+export type PlacedAttempt = z.infer<typeof placedAttempt>;
+export type WorkerView = z.infer<typeof workerView>;
+export type CaseView = z.infer<typeof caseView>;
+export type DurationView = z.infer<typeof durationView>;
+export type DashboardView = z.infer<typeof dashboardView>;
+export type SubmitAnswer = z.infer<typeof submitAnswer>;
 
 export interface Page<T> {
   items: T[];
   next_cursor: string | null;
 }
-
-export interface SubmitAnswer {
-  run_id: string;
-  task_ids: string[];
-  replayed: boolean;
-}
-
-/** One thing that happened in a run, as the feed tells it. `position` is where to go on from. */
-export type FeedItem =
-  | {
-      kind: "task_started";
-      position: number;
-      at: number;
-      task_id: string;
-      attempt: number;
-      worker_id: string;
-    }
-  | {
-      kind: "attempt_ended";
-      position: number;
-      at: number;
-      task_id: string;
-      attempt: number;
-      worker_id: string;
-      outcome: AttemptOutcome | "lost";
-      duration_ms: number;
-      counts: CaseCounts | null;
-      document: string | { blob: string } | null;
-      error: { code: string; message: string } | null;
-      log_bytes: number;
-      next: string;
-    }
-  | {
-      kind: "task_ended";
-      position: number;
-      at: number;
-      task_id: string;
-      state: TaskState;
-      reason: string | null;
-    };

@@ -1,4 +1,4 @@
-export type * from "./api.ts";
+export * from "./api.ts";
 export {
   BLOB_FRAMES_TYPE,
   BlobFrameReader,
@@ -6,9 +6,31 @@ export {
   MAX_BLOB_BATCH_BYTES,
   type BlobFrame,
 } from "./blob-frames.ts";
+export * from "./feed-item.ts";
 export * from "./frames.ts";
 export { escapeToken, parseJson, type Parsed } from "./json.ts";
-export { isProblemCode, problem, type Problem, type ProblemCode, type ProblemDetail } from "./problem.ts";
+export { named, namedSchemas, nameOf, type JsonSchema, type Shape, type ShapeOf } from "./named.ts";
+export {
+  isProblemCode,
+  problem,
+  problemBody,
+  statusOf,
+  type Problem,
+  type ProblemCode,
+  type ProblemDetail,
+} from "./problem.ts";
+export {
+  bulkEnvelope,
+  bulkInput,
+  cordonInput,
+  emptyInput,
+  hash,
+  hashList,
+  project,
+  runInput,
+  type BulkEnvelope,
+  type RunInput,
+} from "./requests.ts";
 export * from "./result-document.ts";
 export { nearest } from "./suggest.ts";
 export { draftTask, taskInput, type TaskDraft, type TaskInput, type TaskPayload } from "./task-input.ts";

@@ -2,24 +2,8 @@
  * Errors as the API answers them: RFC 9457 problem documents with a stable code. The table is the one place
  * that knows which HTTP status a code has; docs/ERRORS.md lists what each means and what to do.
  */
-export interface ProblemDetail {
-  /** JSON pointer into the request body. */
-  pointer: string;
-  code: string;
-  message: string;
-}
-
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  code: ProblemCode;
-  errors?: ProblemDetail[];
-  details?: Record<string, unknown>;
-  /** Under which the coordinator's log has the rest; also in the header X-Request-Id. */
-  request_id?: string;
-}
+import * as z from "zod/mini";
+import { named } from "./named.ts";
 
 const STATUS = {
   invalid_json: 400,
@@ -63,6 +47,38 @@ const STATUS = {
 } as const;
 
 export type ProblemCode = keyof typeof STATUS;
+
+const text = z.string();
+const problemDetail = z.object({
+  pointer: text.check(z.describe("JSON pointer into the request's body.")),
+  code: text,
+  message: text,
+});
+
+export const problemBody = named(
+  "Problem",
+  z.object({
+    type: text,
+    title: text,
+    status: z.int(),
+    detail: text.check(z.describe("What, why, and what to do about it.")),
+    code: z.enum(Object.keys(STATUS) as [ProblemCode, ...ProblemCode[]]),
+    errors: z.exactOptional(z.array(problemDetail)),
+    details: z.exactOptional(z.record(text, z.unknown())),
+    request_id: z.exactOptional(text).check(
+      z.describe("Under which the coordinator's log has the rest; also in the header X-Request-Id."),
+    ),
+  }),
+  "Why a request was refused (RFC 9457). `code` is stable.",
+);
+
+export type ProblemDetail = z.infer<typeof problemDetail>;
+export type Problem = z.infer<typeof problemBody>;
+
+/** The HTTP status that a code is answered with. */
+export function statusOf(code: ProblemCode): number {
+  return STATUS[code];
+}
 
 export function isProblemCode(code: string): code is ProblemCode {
   return Object.hasOwn(STATUS, code);

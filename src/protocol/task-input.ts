@@ -8,6 +8,7 @@ import {
   type Resources,
   type TaskSpec,
 } from "../core/index.ts";
+import { named } from "./named.ts";
 
 const finite = z.number();
 const amount = finite.check(z.minimum(0), z.maximum(1e9));
@@ -76,6 +77,8 @@ export const taskInput = z.strictObject({
   ),
   estimate_seconds: z.optional(amount),
 });
+
+named("TaskInput", taskInput, "A task as people write it: docs/TASKS.md says what each field means.");
 
 export type TaskInput = z.infer<typeof taskInput>;
 

@@ -5,6 +5,8 @@ import { whyUnplaceable } from "./unplaceable.ts";
 type Verdict = Explanation["workers"][number]["verdict"];
 
 const explained = (...verdicts: Verdict[]): Explanation => ({
+  task_id: "T",
+  state: "queued",
   summary: "blocked: needs hardware cuda",
   workers: verdicts.map((verdict, i) => ({
     worker_id: `w${i + 1}`,

@@ -10,6 +10,8 @@ import type { HttpContext } from "./context.ts";
 import { feedRoutes } from "./feed-route.ts";
 import { installGuard } from "./guard.ts";
 import { logRoutes } from "./logs.ts";
+import { collectRoutes } from "./openapi/describe.ts";
+import { openApiRoutes } from "./openapi/routes.ts";
 import { answerError, refusal, sendProblem } from "./refusal.ts";
 import { runRoutes } from "./runs.ts";
 import { statusRoutes } from "./status.ts";
@@ -28,6 +30,8 @@ export function createApp(context: HttpContext): FastifyInstance {
     bodyLimit: MAX_BODY_BYTES,
     return503OnClosing: false,
     forceCloseConnections: "idle",
+    // /api/v1 is the name for what stays as it is; there is no other version.
+    rewriteUrl: ({ url = "/" }) => url.replace(/^\/api\/v1\//, "/api/"),
     routerOptions: { maxParamLength: LONGEST_PARAM },
     http: { maxHeaderSize: HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: 0 },
     frameworkErrors: (error, _request, reply) => void answerError(context, reply, error),
@@ -42,6 +46,7 @@ export function createApp(context: HttpContext): FastifyInstance {
     const path = request.url.split("?")[0]?.slice(0, 200) ?? "";
     return sendProblem(reply, problem("not_found", `there is nothing at ${path}`));
   });
+  collectRoutes(app);
   const refuseOtherMethods = watchMethods(app);
   installGuard(app, context);
   installBodies(app, context);
@@ -56,6 +61,7 @@ export function createApp(context: HttpContext): FastifyInstance {
     logRoutes,
   ];
   for (const register of groups) register(app, context);
+  openApiRoutes(app, context);
   refuseOtherMethods();
   return app;
 }
@@ -86,6 +92,7 @@ function watchMethods(app: FastifyInstance): () => void {
       app.route({
         url,
         method: others,
+        config: { isRefusal: true },
         onRequest: async (request, reply) => {
           reply.header("allow", allow);
           throw refusal("method_not_allowed", `${request.method} is not for this address, but ${allow}`);

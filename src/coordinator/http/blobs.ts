@@ -5,17 +5,19 @@ import {
   BLOB_FRAMES_TYPE,
   BlobFrameReader,
   encodeBlobFrame,
+  hash,
+  hashList,
   MAX_BLOB_BATCH_BYTES,
+  validate,
 } from "../../protocol/index.ts";
 import type { BlobFrame } from "../../protocol/index.ts";
-import { jsonBody, streamedBody, tooLarge } from "./body.ts";
+import { readBody, streamedBody, tooLarge } from "./body.ts";
+import { BATCH, FETCH, GET, MISSING, PUT } from "./blobs.api.ts";
 import type { HttpContext } from "./context.ts";
-import { hashes, isHash, readFields } from "./fields.ts";
 import { paramOf, readQuery } from "./query.ts";
 import { refusal } from "./refusal.ts";
 
 const MAX_BLOB_BYTES = 1024 * 1024 * 1024;
-const MAX_HASHES = 10_000;
 /** The frames' own heads come on top of the limit for what they carry. */
 const BATCH_SLACK_BYTES = 1024 * 1024;
 /** Blobs of a batch on their way to the disk at once: enough for them to share flushes. */
@@ -23,47 +25,42 @@ const PUTS_AT_ONCE = 256;
 
 export function blobRoutes(app: FastifyInstance, context: HttpContext): void {
   const { blobs, clock } = context;
-  app.post("/api/blobs/missing", async (request) => {
+  app.post("/api/blobs/missing", MISSING, async (request) => {
     readQuery(request, []);
-    return { missing: blobs.missing(readHashes(jsonBody(request))) };
+    return { missing: blobs.missing(readBody(request, hashList).hashes) };
   });
-  app.post("/api/blobs/batch", async (request) => {
+  app.post("/api/blobs/batch", BATCH, async (request) => {
     readQuery(request, []);
     const limitBytes = MAX_BLOB_BATCH_BYTES + BATCH_SLACK_BYTES;
     return { stored: await storeBatch(context, streamedBody(request, { limitBytes, clock })) };
   });
-  app.post("/api/blobs/fetch", async (request, reply) => {
+  app.post("/api/blobs/fetch", FETCH, async (request, reply) => {
     readQuery(request, []);
-    const wanted = readHashes(jsonBody(request));
+    const wanted = readBody(request, hashList).hashes;
     return reply.type(BLOB_FRAMES_TYPE).send(Readable.from(framesOf(context, wanted)));
   });
-  app.put("/api/blobs/:sha256", async (request, reply) => {
+  app.put("/api/blobs/:sha256", PUT, async (request, reply) => {
     readQuery(request, []);
     const expected = readHash(paramOf(request, "sha256"));
     const body = streamedBody(request, { limitBytes: MAX_BLOB_BYTES, clock });
     await blobs.putStream(body, { expected, limitBytes: MAX_BLOB_BYTES });
     return reply.code(201).send({ sha256: expected });
   });
-  app.get("/api/blobs/:sha256", async (request, reply) => {
+  app.get("/api/blobs/:sha256", GET, async (request, reply) => {
     readQuery(request, []);
-    const hash = readHash(paramOf(request, "sha256"));
-    const blob = await blobs.openLarge(hash);
+    const sha256 = readHash(paramOf(request, "sha256"));
+    const blob = await blobs.openLarge(sha256);
     reply
       .type("application/octet-stream")
       .header("content-length", String(blob.sizeBytes))
-      .header("etag", `"${hash}"`);
+      .header("etag", `"${sha256}"`);
     // The head of an empty stream keeps the length that is announced here.
     return reply.send(request.method === "HEAD" ? Readable.from([]) : blob.stream());
   });
 }
 
-function readHashes(body: unknown): string[] {
-  const { hashes: list } = readFields(body, { hashes: hashes(MAX_HASHES) });
-  return (list as string[] | undefined) ?? [];
-}
-
 function readHash(text: string): string {
-  if (isHash(text)) return text;
+  if (validate(hash, text).ok) return text;
   throw refusal("invalid_request", "a blob is named by the 64 hex digits of its SHA-256");
 }
 

@@ -9,9 +9,9 @@ import { isUtf8 } from "node:buffer";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Clock } from "../../ports/index.ts";
-import { BLOB_FRAMES_TYPE, parseJson, problem } from "../../protocol/index.ts";
+import { BLOB_FRAMES_TYPE, parseJson, problem, validate, type ShapeOf } from "../../protocol/index.ts";
 import type { HttpContext } from "./context.ts";
-import { Refusal, refusal, sendProblem } from "./refusal.ts";
+import { invalid, Refusal, refusal, sendProblem } from "./refusal.ts";
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 export const MAX_BATCH_BYTES = 8 * 1024 * 1024;
@@ -59,9 +59,20 @@ export function jsonBody(request: FastifyRequest): unknown {
   throw refusal(code, error.message, { errors: [error] });
 }
 
-/** For addresses that need not be told anything. @throws Refusal */
-export function optionalJsonBody(request: FastifyRequest): unknown {
-  return hasBody(request) ? jsonBody(request) : undefined;
+/** The body, held against a schema. @throws Refusal */
+export function readBody<T>(request: FastifyRequest, schema: ShapeOf<T>): T {
+  return checkedAs(schema, jsonBody(request));
+}
+
+function checkedAs<T>(schema: ShapeOf<T>, value: unknown): T {
+  const checked = validate(schema, value);
+  if (checked.ok) return checked.value;
+  throw invalid(checked.errors);
+}
+
+/** For addresses that need not be told anything: no body is an empty object. @throws Refusal */
+export function readOptionalBody<T>(request: FastifyRequest, schema: ShapeOf<T>): T {
+  return hasBody(request) ? readBody(request, schema) : checkedAs(schema, {});
 }
 
 export function streamedBody(

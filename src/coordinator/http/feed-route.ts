@@ -2,10 +2,11 @@ import type { FastifyInstance } from "fastify";
 import { fresh, sendOpenStream, whileListening } from "./answers.ts";
 import type { HttpContext } from "./context.ts";
 import { paramOf, readNumber, readQuery } from "./query.ts";
+import { FEED } from "./runs.api.ts";
 import { findRun } from "./runs.ts";
 
 export function feedRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.get("/api/runs/:id/feed", async (request, reply) => {
+  app.get("/api/runs/:id/feed", FEED, async (request, reply) => {
     const query = readQuery(request, ["from", "consistent"]);
     const from = readNumber(query.from, { name: "from" }) ?? 0;
     const { value: run, position } = await findRun(context, paramOf(request, "id"));

@@ -5,6 +5,7 @@ import { activeLease, type Task } from "../../core/index.ts";
 import { readCommitted, sendOpenStream, whileListening } from "./answers.ts";
 import { streamedBody, tooLarge } from "./body.ts";
 import type { HttpContext } from "./context.ts";
+import { APPEND, READ } from "./logs.api.ts";
 import { paramOf, readFlag, readNumber, readQuery } from "./query.ts";
 import { refusal } from "./refusal.ts";
 
@@ -19,12 +20,12 @@ interface LogKey {
 }
 
 export function logRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.put("/api/tasks/:id/attempts/:attempt/log", async (request) => {
+  app.put("/api/tasks/:id/attempts/:attempt/log", APPEND, async (request) => {
     const { offset } = readQuery(request, ["offset"]);
     const at = readNumber(offset, { name: "offset" }) ?? 0;
     return append(context, request, at);
   });
-  app.get("/api/tasks/:id/logs", async (request, reply) => {
+  app.get("/api/tasks/:id/logs", READ, async (request, reply) => {
     const query = readQuery(request, ["attempt", "from", "to", "follow", "consistent"]);
     const task_id = paramOf(request, "id");
     const asked = readNumber(query.attempt, { name: "attempt", min: 1, max: 0xffff_ffff });

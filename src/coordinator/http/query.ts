@@ -1,7 +1,7 @@
 /** Parameters of an address: all known, each once, each in its range. */
 import type { FastifyRequest } from "fastify";
 import { isUlid } from "../../core/index.ts";
-import { nearest } from "../../protocol/index.ts";
+import { nearest, project, validate } from "../../protocol/index.ts";
 import { refusal, type Refusal } from "./refusal.ts";
 
 const PAGE_LIMIT = 500;
@@ -67,10 +67,8 @@ export function readCursor(listing: string, text: string | undefined): string | 
   throw refusal("cursor_invalid", "the cursor is not one of this listing");
 }
 
-const PROJECT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-
 export function isProject(text: string): boolean {
-  return PROJECT.test(text);
+  return validate(project, text).ok;
 }
 
 export function paramOf(request: FastifyRequest, name: string): string {

@@ -4,40 +4,38 @@
  */
 import type { FastifyInstance } from "fastify";
 import { hasEnded, type State } from "../../core/index.ts";
-import type { Page, RunView } from "../../protocol/index.ts";
+import { runInput, type Page, type RunInput, type RunView } from "../../protocol/index.ts";
 import type { ResultCase } from "../../results/index.ts";
 import { committedNow, fresh, readCommitted, sendCommitted } from "./answers.ts";
-import { jsonBody } from "./body.ts";
+import { readBody } from "./body.ts";
 import type { HttpContext } from "./context.ts";
-import { projectName, readFields } from "./fields.ts";
 import { badParameter, makeCursor, paramOf, readCursor, readLimit, readQuery } from "./query.ts";
 import { refusal, rejected } from "./refusal.ts";
 import { newestRuns, resultRunView, runView } from "./run-view.ts";
+import { CANCEL, CASES, DURATIONS, LIST, MAX_CASES, OPEN, SHOW } from "./runs.api.ts";
 import { newId } from "./submission.ts";
-import { RUN_FIELDS } from "./submit.ts";
 
-const MAX_CASES = 10_000;
 const CANCELS_PER_TURN = 1_000;
 
 export function runRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.post("/api/runs", async (request, reply) => {
+  app.post("/api/runs", OPEN, async (request, reply) => {
     readQuery(request, []);
-    const run_id = openRun(context, readFields(jsonBody(request), { ...RUN_FIELDS, project: projectName }));
+    const run_id = openRun(context, readBody(request, runInput));
     await committedNow(context, reply);
     reply.code(201).header("location", `/api/runs/${run_id}`);
     return sendCommitted(context, reply, (state) => viewOf(state, run_id));
   });
-  app.get("/api/runs", async (request, reply) => {
+  app.get("/api/runs", LIST, async (request, reply) => {
     const query = readQuery(request, ["limit", "cursor", "consistent"]);
     const slice = { limit: readLimit(query.limit), before: readCursor("runs", query.cursor) };
     return sendCommitted(context, reply, (state) => runPage(state, slice));
   });
-  app.get("/api/runs/:id", async (request, reply) => {
+  app.get("/api/runs/:id", SHOW, async (request, reply) => {
     readQuery(request, ["consistent"]);
     const { value, position } = await findRun(context, paramOf(request, "id"));
     return fresh(context, reply, position).send(value);
   });
-  app.post("/api/runs/:id/cancel", async (request, reply) => {
+  app.post("/api/runs/:id/cancel", CANCEL, async (request, reply) => {
     readQuery(request, []);
     const run_id = paramOf(request, "id");
     await findRun(context, run_id);
@@ -45,7 +43,7 @@ export function runRoutes(app: FastifyInstance, context: HttpContext): void {
     const { value, position } = await findRun(context, run_id);
     return fresh(context, reply, position).send(value);
   });
-  app.get("/api/runs/:id/cases", async (request, reply) => {
+  app.get("/api/runs/:id/cases", CASES, async (request, reply) => {
     const query = readQuery(request, ["limit", "cursor", "consistent"]);
     const run_id = paramOf(request, "id");
     const { position } = await findRun(context, run_id);
@@ -53,7 +51,7 @@ export function runRoutes(app: FastifyInstance, context: HttpContext): void {
     const page = await casePage(context, run_id, slice);
     return fresh(context, reply, Math.min(position, context.results.status().watermark)).send(page);
   });
-  app.get("/api/durations", async (request, reply) => {
+  app.get("/api/durations", DURATIONS, async (request, reply) => {
     const { project = "default", framework, suite } = readQuery(request, ["project", "framework", "suite"]);
     if (framework === undefined) throw badParameter("framework", `"framework" is needed`);
     const asked = { project, framework, ...(suite !== undefined && { suite }) };
@@ -61,16 +59,8 @@ export function runRoutes(app: FastifyInstance, context: HttpContext): void {
   });
 }
 
-function openRun(context: HttpContext, fields: Record<string, unknown>): string {
-  const {
-    run_key = null,
-    name,
-    project = "default",
-  } = fields as {
-    run_key?: string | null;
-    name?: string | null;
-    project?: string;
-  };
+function openRun(context: HttpContext, input: RunInput): string {
+  const { run_key = null, name, project = "default" } = input;
   const run_id = newId(context);
   const command = { type: "open_run", run_id, project, run_key, name: name ?? run_key ?? "" } as const;
   const decision = context.coordinator.loop.execute(command);

@@ -1,11 +1,12 @@
 /** What the yard is doing as a whole. */
 import type { FastifyInstance } from "fastify";
 import type { State } from "../../core/index.ts";
-import type { StatusView } from "../../protocol/index.ts";
+import type { DashboardView, StatusView } from "../../protocol/index.ts";
 import { readCommitted, fresh, sendCommitted } from "./answers.ts";
 import type { HttpContext } from "./context.ts";
 import { readQuery } from "./query.ts";
 import { newestRuns } from "./run-view.ts";
+import { DASHBOARD, HEALTH, READY, STATUS } from "./status.api.ts";
 import { newestTasks } from "./task-list.ts";
 import { countTasks, createReasons, taskView } from "./task-view.ts";
 import { workerViews } from "./worker-view.ts";
@@ -14,17 +15,17 @@ const DASHBOARD_TASKS = 50;
 const DASHBOARD_RUNS = 20;
 
 export function statusRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.get("/api/status", async (request, reply) => {
+  app.get("/api/status", STATUS, async (request, reply) => {
     readQuery(request, ["consistent"]);
     return sendCommitted(context, reply, (state) => statusView(context, state));
   });
-  app.get("/api/dashboard", async (request, reply) => {
+  app.get("/api/dashboard", DASHBOARD, async (request, reply) => {
     readQuery(request, ["consistent"]);
     const { value, position } = await readCommitted(context, (state) => overview(context, state));
     return fresh(context, reply, position).send(value);
   });
-  app.get("/healthz", async () => ({ status: "ok" }));
-  app.get("/readyz", async (_request, reply) => {
+  app.get("/healthz", HEALTH, async () => ({ status: "ok" }));
+  app.get("/readyz", READY, async (_request, reply) => {
     // Ready means that writes are being committed, and only a commit shows that.
     await context.coordinator.loop.committed();
     return reply.send({ status: "ready" });
@@ -65,15 +66,8 @@ function countWorkers({ coordinator }: HttpContext, state: State): StatusView["w
   return counts;
 }
 
-/** Everything that a first look needs, from memory alone. */
-export interface Overview {
-  status: StatusView;
-  workers: ReturnType<typeof workerViews>;
-  tasks: ReturnType<typeof taskView>[];
-  runs: ReturnType<typeof newestRuns>;
-}
-
-export function overview(context: HttpContext, state: State): Overview {
+/** From memory alone. */
+export function overview(context: HttpContext, state: State): DashboardView {
   const reasonOf = createReasons(context.coordinator);
   return {
     status: statusView(context, state),

@@ -2,18 +2,17 @@
 import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { decide, ulidAfter, type Decision, type Run, type Submit } from "../../core/index.ts";
-import type { SubmitAnswer } from "../../protocol/index.ts";
+import { bulkEnvelope, type BulkEnvelope, type SubmitAnswer } from "../../protocol/index.ts";
 import { committedNow } from "./answers.ts";
-import { jsonBody, MAX_BATCH_BYTES, MAX_BODY_BYTES } from "./body.ts";
+import { jsonBody, readBody } from "./body.ts";
 import type { HttpContext } from "./context.ts";
-import { anything, projectName, readFields, text } from "./fields.ts";
 import { badParameter, isProject, readQuery } from "./query.ts";
 import { invalid, refusal, rejected } from "./refusal.ts";
+import { SUBMIT, SUBMIT_MANY } from "./tasks.api.ts";
 import { createReasons, resultTaskView, taskView } from "./task-view.ts";
 import { nameTasks, newId, pointTo, readTasks, resolveForgotten, storeLargePayloads } from "./submission.ts";
 
 const DEFAULT_PROJECT = "default";
-const MAX_TASKS = 100_000;
 /** How long and how many keys the state itself remembers. */
 const KEY_LIFETIME_MS = 24 * 3600 * 1000;
 const KEYS_REMEMBERED = 100_000;
@@ -28,7 +27,7 @@ interface Order {
 
 export function submitRoutes(app: FastifyInstance, context: HttpContext): void {
   const inFlight = new Set<string>();
-  app.post("/api/tasks", { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+  app.post("/api/tasks", SUBMIT, async (request, reply) => {
     const { run_id, project } = readQuery(request, ["run_id", "project"]);
     if (project !== undefined && !isProject(project)) throw badParameter("project", "not a project's name");
     const run = run_id === undefined ? { run_key: null, name: null } : { run_id };
@@ -37,9 +36,9 @@ export function submitRoutes(app: FastifyInstance, context: HttpContext): void {
     const answer = await submitOnce(context, { request, order, inFlight });
     return answerOne(context, reply, answer);
   });
-  app.post("/api/tasks/bulk", { bodyLimit: MAX_BATCH_BYTES }, async (request, reply) => {
+  app.post("/api/tasks/bulk", SUBMIT_MANY, async (request, reply) => {
     readQuery(request, []);
-    const order = readBulk(jsonBody(request));
+    const order = readBulk(readBody(request, bulkEnvelope));
     const answer = await submitOnce(context, { request, order, inFlight });
     await committedNow(context, reply);
     const { run_id, first_task_id, count, replayed } = answer;
@@ -71,32 +70,18 @@ async function answerOne(
     .send({ ...view, replayed });
 }
 
-const runText = (limit: number) => (value: unknown) => (value === null ? null : text(limit)(value));
-export const RUN_FIELDS = { run_key: runText(512), name: runText(512) };
-
-function readBulk(body: unknown): Order {
-  const checks = { run_id: text(64), run: anything, project: projectName, tasks: isTaskList };
-  const { run_id, run, project, tasks } = readFields(body, checks);
-  if (tasks === undefined)
-    throw invalid([{ pointer: "/tasks", code: "invalid_type", message: "expected a list" }]);
+function readBulk({ run_id, run, project, tasks }: BulkEnvelope): Order {
   if (run_id !== undefined && run !== undefined) {
     const message = `give "run_id" for an open run or "run" for a new one, not both`;
     throw invalid([{ pointer: "/run", code: "invalid_value", message }]);
   }
-  const fields = run === undefined ? {} : readFields(run, RUN_FIELDS, "/run");
-  const { run_key = null, name = null } = fields as { run_key?: string | null; name?: string | null };
+  const { run_key = null, name = null } = run ?? {};
   return {
-    inputs: tasks as unknown[],
+    inputs: tasks,
     pointerOf: (index) => `/tasks/${index}`,
-    run: run_id === undefined ? { run_key, name } : { run_id: run_id as string },
-    project: (project as string | undefined) ?? null,
+    run: run_id === undefined ? { run_key, name } : { run_id },
+    project: project ?? null,
   };
-}
-
-function isTaskList(value: unknown): string | null {
-  if (!Array.isArray(value)) return "expected a list of tasks";
-  if (value.length === 0) return "expected at least one task";
-  return value.length > MAX_TASKS ? `at most ${MAX_TASKS} tasks in one submission` : null;
 }
 
 interface Asked {

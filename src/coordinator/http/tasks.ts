@@ -1,7 +1,7 @@
 /** Tasks: lists, one task with its attempts, why it waits, cancel and release. */
 import type { FastifyInstance } from "fastify";
 import { isEndState, type Command } from "../../core/index.ts";
-import type { TaskView } from "../../protocol/index.ts";
+import { TASK_STATES, type TaskView } from "../../protocol/index.ts";
 import { committedNow, fresh, sendCommitted } from "./answers.ts";
 import type { HttpContext } from "./context.ts";
 import { isProject, paramOf, badParameter, readCursor, readLimit, readQuery } from "./query.ts";
@@ -10,36 +10,34 @@ import { taskPage, type TaskFilter } from "./task-list.ts";
 import { taskDetail } from "./task-detail.ts";
 import { explainTask } from "./task-explanation.ts";
 import { createReasons, resultTaskView, taskView } from "./task-view.ts";
-
-const STATES: readonly TaskView["state"][] = [
-  ...(["pending", "queued", "assigned", "running", "completed", "failed"] as const),
-  ...(["timed_out", "cancelled", "skipped", "poisoned"] as const),
-];
+import { CANCEL, EXPLAIN, LIST, RELEASE, SHOW } from "./tasks.api.ts";
 
 export function taskRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.get("/api/tasks", async (request, reply) => {
+  app.get("/api/tasks", LIST, async (request, reply) => {
     const query = readQuery(request, ["state", "run_id", "project", "limit", "cursor", "consistent"]);
     const slice = { limit: readLimit(query.limit), before: readCursor("tasks", query.cursor) };
     const { value, position } = await taskPage(context, readFilter(query), slice);
     return fresh(context, reply, position).send(value);
   });
-  app.get("/api/tasks/:id", async (request, reply) => {
+  app.get("/api/tasks/:id", SHOW, async (request, reply) => {
     readQuery(request, ["consistent"]);
     const { value, position } = await taskDetail(context, paramOf(request, "id"));
     return fresh(context, reply, position).send(value);
   });
-  app.get("/api/tasks/:id/explain", async (request, reply) => {
+  app.get("/api/tasks/:id/explain", EXPLAIN, async (request, reply) => {
     readQuery(request, ["consistent"]);
     const { value, position } = await explainTask(context, paramOf(request, "id"));
     return fresh(context, reply, position).send(value);
   });
-  app.delete("/api/tasks/:id", async (request, reply) => {
+  app.delete("/api/tasks/:id", CANCEL, async (request, reply) => {
+    readQuery(request, []);
     const task_id = paramOf(request, "id");
     await order(context, { type: "cancel_task", task_id, reason: "cancelled by request" });
     await committedNow(context, reply);
     return sendCommitted(context, reply, () => liveView(context, task_id));
   });
-  app.post("/api/tasks/:id/release", async (request, reply) => {
+  app.post("/api/tasks/:id/release", RELEASE, async (request, reply) => {
+    readQuery(request, []);
     const task_id = paramOf(request, "id");
     await order(context, { type: "release_task", task_id, reason: "released by request" });
     await committedNow(context, reply);
@@ -48,9 +46,9 @@ export function taskRoutes(app: FastifyInstance, context: HttpContext): void {
 }
 
 function readFilter(query: { state?: string; run_id?: string; project?: string }): TaskFilter {
-  const state = STATES.find((each) => each === query.state);
+  const state = TASK_STATES.find((each) => each === query.state);
   if (query.state !== undefined && state === undefined) {
-    throw badParameter("state", `"state" must be one of ${STATES.join(", ")}`);
+    throw badParameter("state", `"state" must be one of ${TASK_STATES.join(", ")}`);
   }
   if (query.project !== undefined && !isProject(query.project)) {
     throw badParameter("project", `"project" is not the name of a project`);

@@ -6,30 +6,29 @@
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { CordonWorker, State, UncordonWorker, Worker } from "../../core/index.ts";
-import { nearest } from "../../protocol/index.ts";
+import { cordonInput, emptyInput, nearest } from "../../protocol/index.ts";
 import { committedNow, sendCommitted } from "./answers.ts";
-import { optionalJsonBody } from "./body.ts";
+import { readOptionalBody } from "./body.ts";
 import type { HttpContext } from "./context.ts";
-import { readFields, text } from "./fields.ts";
 import { paramOf, readQuery } from "./query.ts";
 import { refusal, rejected } from "./refusal.ts";
 import { workerView, workerViews } from "./worker-view.ts";
+import { LIST, ORDERS, SHOW } from "./workers.api.ts";
 
-const LONGEST_REASON = 512;
 const REASONS = { cordon: "cordoned by request", drain: "drained by request" } as const;
 
 export function workerRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.get("/api/workers", async (request, reply) => {
+  app.get("/api/workers", LIST, async (request, reply) => {
     readQuery(request, ["consistent"]);
     return sendCommitted(context, reply, (state) => workerViews(context, state));
   });
-  app.get("/api/workers/:id", async (request, reply) => {
+  app.get("/api/workers/:id", SHOW, async (request, reply) => {
     readQuery(request, ["consistent"]);
     const id = paramOf(request, "id");
     return sendCommitted(context, reply, (state) => workerView(context, workerOf(state, id)));
   });
   for (const verb of ["cordon", "drain", "uncordon"] as const) {
-    app.post(`/api/workers/:id/${verb}`, async (request, reply) => {
+    app.post(`/api/workers/:id/${verb}`, ORDERS[verb], async (request, reply) => {
       const worker_id = paramOf(request, "id");
       execute(context, commandOf(verb, worker_id, request));
       await committedNow(context, reply);
@@ -43,12 +42,11 @@ type Order = CordonWorker | UncordonWorker;
 
 function commandOf(verb: Verb, worker_id: string, request: FastifyRequest): Order {
   readQuery(request, []);
-  const body = optionalJsonBody(request) ?? {};
   if (verb === "uncordon") {
-    readFields(body, {});
+    readOptionalBody(request, emptyInput);
     return { type: "uncordon_worker", worker_id };
   }
-  const { reason } = readFields(body, { reason: text(LONGEST_REASON) }) as { reason?: string };
+  const { reason } = readOptionalBody(request, cordonInput);
   return { type: "cordon_worker", worker_id, by: "operator", reason: reason ?? REASONS[verb] };
 }
 

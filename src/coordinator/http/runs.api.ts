@@ -1,0 +1,76 @@
+import { casePage, durationList, feedLine, runInput, runPage, runView } from "../../protocol/index.ts";
+import { CONSISTENT, CURSOR, described, limit, LIMIT, offset, PROJECT } from "./openapi/describe.ts";
+
+export const MAX_CASES = 10_000;
+
+const group = "runs";
+const params = { id: "The run's id." };
+const query = { consistent: CONSISTENT };
+
+export const OPEN = described({
+  id: "openRun",
+  group,
+  summary: "Opens a run; with a key that is known, attaches to the run that has it",
+  takes: runInput,
+  status: 201,
+  answers: runView,
+});
+export const LIST = described({
+  id: "listRuns",
+  group,
+  summary: "Runs, newest first",
+  query: { limit: LIMIT, cursor: CURSOR, ...query },
+  answers: runPage,
+  problems: ["cursor_invalid"],
+});
+export const SHOW = described({
+  id: "getRun",
+  group,
+  summary: "One run with its tasks counted by state",
+  params,
+  query,
+  answers: runView,
+  problems: ["run_unknown", "results_unavailable"],
+});
+export const CANCEL = described({
+  id: "cancelRun",
+  group,
+  summary: "Cancels every task of a run that has not ended",
+  params,
+  answers: runView,
+  problems: ["run_unknown", "results_unavailable"],
+});
+export const CASES = described({
+  id: "listCases",
+  group,
+  summary: "The test cases of a run, of the attempts that count",
+  params,
+  query: { limit: limit(MAX_CASES), cursor: CURSOR, ...query },
+  answers: casePage,
+  problems: ["run_unknown", "cursor_invalid", "results_unavailable"],
+});
+export const DURATIONS = described({
+  id: "listDurations",
+  group,
+  summary: "How long the files of a suite take, as earlier runs have taught",
+  query: {
+    project: PROJECT,
+    framework: {
+      description: "A framework's name, such as `pytest`.",
+      schema: { type: "string" },
+      required: true,
+    },
+    suite: { description: "The suite's folder.", schema: { type: "string" } },
+  },
+  answers: durationList,
+  problems: ["results_unavailable"],
+});
+export const FEED = described({
+  id: "followRun",
+  group,
+  summary: "What happens in a run, line by line, from its beginning and on",
+  params,
+  query: { from: offset("The first record of the log to tell of; 0 unless given."), ...query },
+  answers: { lines: feedLine, description: "One JSON object a line, without an end; a ping every 10 s." },
+  problems: ["run_unknown", "results_unavailable"],
+});

@@ -1,0 +1,62 @@
+/**
+ * What the HTTP API takes beside tasks. These are the very schemas that requests are held against, and the
+ * ones that the description at /openapi.json shows.
+ */
+import * as z from "zod/mini";
+import { named } from "./named.ts";
+import { taskInput } from "./task-input.ts";
+
+const MAX_TASKS = 100_000;
+const MAX_HASHES = 10_000;
+
+const PROJECT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+export const project = z
+  .string()
+  .check(z.regex(PROJECT, "a project's name has 1 to 64 letters, digits, dots, dashes and underscores"));
+
+const label = z.optional(z.nullable(z.string().check(z.minLength(1), z.maxLength(512))));
+const runShape = { run_key: label, name: label };
+
+export const runInput = named(
+  "RunInput",
+  z.strictObject({ ...runShape, project: z.optional(project) }),
+  "A run to open, or to attach to when the key is known.",
+);
+
+const bulkShape = {
+  run_id: z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
+  run: z.optional(z.strictObject(runShape)),
+  project: z.optional(project),
+};
+const taskLimits = [
+  z.minLength(1, "expected at least one task"),
+  z.maxLength(MAX_TASKS, `at most ${MAX_TASKS} tasks in one submission`),
+] as const;
+
+/** Around the tasks; each of those is held against `taskInput` by itself, so that one pass is enough. */
+export const bulkEnvelope = z.strictObject({
+  ...bulkShape,
+  tasks: z.array(z.unknown()).check(...taskLimits),
+});
+export const bulkInput = named(
+  "BulkInput",
+  z.strictObject({ ...bulkShape, tasks: z.array(taskInput).check(...taskLimits) }),
+  "Many tasks at once: all are taken, or none. Either `run_id` of an open run or `run` for a new one.",
+);
+
+export const cordonInput = named(
+  "CordonInput",
+  z.strictObject({ reason: z.optional(z.string().check(z.minLength(1), z.maxLength(512))) }),
+  "Why a worker gets no new tasks; shown with it.",
+);
+export const emptyInput = named("EmptyInput", z.strictObject({}), "Nothing need be said.");
+
+export const hash = z.string().check(z.regex(/^[0-9a-f]{64}$/, "a hash is 64 hex digits"));
+export const hashList = named(
+  "HashList",
+  z.strictObject({ hashes: z.array(hash).check(z.maxLength(MAX_HASHES, `at most ${MAX_HASHES} hashes`)) }),
+  "SHA-256 hashes of blobs.",
+);
+
+export type RunInput = z.infer<typeof runInput>;
+export type BulkEnvelope = z.infer<typeof bulkEnvelope>;
