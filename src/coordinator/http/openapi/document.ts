@@ -81,7 +81,6 @@ export function apiDocument(routes: readonly DescribedRoute[], version: string):
 }
 
 function operation(method: string, path: string, api: RouteDescription): Operation {
-  const writes = method !== "GET";
   const parameters = [
     ...Array.from(path.matchAll(/:(\w+)/g), ([, name = ""]) => pathParameter(name, api)),
     ...parametersIn("query", api.query),
@@ -93,8 +92,8 @@ function operation(method: string, path: string, api: RouteDescription): Operati
     tags: [api.group],
     ...(parameters.length > 0 && { parameters }),
     ...(api.takes !== undefined && { requestBody: bodyOf(api.takes, api) }),
-    responses: { [api.status ?? 200]: answer(api), ...problems(problemsOf(api, writes)) },
-    ...(writes && { security: [{ key: [] }] }),
+    responses: { [api.status ?? 200]: answer(api), ...problems(problemsOf(method, api)) },
+    ...(method !== "GET" && { security: [{ key: [] }] }),
   };
 }
 
@@ -149,11 +148,11 @@ function answer(api: RouteDescription): Response {
   };
 }
 
-function problemsOf(api: RouteDescription, writes: boolean): Set<ProblemCode> {
+function problemsOf(method: string, api: RouteDescription): Set<ProblemCode> {
   const json = api.takes !== undefined && isShape(api.takes);
   return new Set([
     ...ALWAYS,
-    ...(writes ? WRITING : []),
+    ...(method === "GET" ? [] : WRITING),
     ...(api.takes === undefined ? [] : WITH_BODY),
     ...(json ? (["invalid_json"] as const) : []),
     ...(api.problems ?? []),
