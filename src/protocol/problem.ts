@@ -65,9 +65,9 @@ export const problemBody = named(
     code: z.enum(Object.keys(STATUS) as [ProblemCode, ...ProblemCode[]]),
     errors: z.exactOptional(z.array(problemDetail)),
     details: z.exactOptional(z.record(text, z.unknown())),
-    request_id: z.exactOptional(text).check(
-      z.describe("Under which the coordinator's log has the rest; also in the header X-Request-Id."),
-    ),
+    request_id: z
+      .exactOptional(text)
+      .check(z.describe("Under which the coordinator's log has the rest; also in the header X-Request-Id.")),
   }),
   "Why a request was refused (RFC 9457). `code` is stable.",
 );

@@ -23,7 +23,7 @@ async function order(verb: string, body: object | "" = "", id = "w1") {
 }
 
 describe("a worker", () => {
-  test("is cordoned with a reason, which its view and the tasks that wait show, and is taken back", async () => {
+  test("is cordoned with a reason that its view and waiting tasks show, and is taken back", async () => {
     const cordoned = await order("cordon", { reason: "fan is loud" });
     expect(cordoned).toMatchObject({ status: 200, body: { worker_id: "w1", cordoned: "fan is loud" } });
     const task_id = await submitOne();
