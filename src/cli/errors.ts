@@ -90,9 +90,14 @@ export function troubleOf(error: unknown): Trouble {
 }
 
 function coded(error: Coded): Trouble {
-  const exit = error.code.startsWith("client_key") ? EXIT.authentication : EXIT.infrastructure;
-  const next = typeof error.hint === "string" && error.hint !== "" ? error.hint : null;
+  const next = typeof error.hint === "string" && error.hint !== "" ? error.hint : nextFor(error.code);
+  const exit = exitOfCode(error.code);
   return { code: error.code, exit, message: error.message, next };
+}
+
+function exitOfCode(code: string): ExitCode {
+  if (code.startsWith("client_key")) return EXIT.authentication;
+  return code.startsWith("sql_") ? EXIT.usage : EXIT.infrastructure;
 }
 
 /** 401 and 403 are about the key, other 4xx about what was asked for, 5xx about the coordinator. */
@@ -125,6 +130,11 @@ function nextFor(code: string): string | null {
       return "testyard tasks --json shows the run_id of each task";
     case "worker_unknown":
       return "testyard workers lists the ids";
+    case "sql_failed":
+      return "testyard query --schema lists tables and columns";
+    case "sql_timeout":
+    case "sql_memory":
+      return "ask for less: one run, one day, a LIMIT";
     default:
       return null;
   }

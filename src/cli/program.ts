@@ -11,6 +11,7 @@ import { registerExplain } from "./commands/explain.ts";
 import { registerRelease } from "./commands/release.ts";
 import { registerHelp } from "./commands/help.ts";
 import { registerLogs } from "./commands/logs.ts";
+import { registerQuery } from "./commands/query.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerSubmit } from "./commands/submit.ts";
 import { registerTask } from "./commands/task.ts";
@@ -28,7 +29,7 @@ type Register = (program: Command, finish: Finish) => void;
 /** A new command is a line here, in the group where somebody would look for it. */
 const GROUPS: Readonly<Record<string, readonly Register[]>> = {
   "Run:": [registerRun, registerSubmit, registerAttach, registerCancel, registerRelease],
-  "Look:": [registerTasks, registerTask, registerExplain, registerLogs, registerWorkers],
+  "Look:": [registerTasks, registerTask, registerExplain, registerLogs, registerWorkers, registerQuery],
   "Operate:": [registerCordon, registerUncordon, registerDrain, registerVerify, registerBench],
   "Serve:": [registerUp, registerCoordinator, registerWorker],
 };

@@ -11,6 +11,7 @@ import type {
   Page,
   ResultDocument,
   RunView,
+  SqlAnswer,
   StatusView,
   SubmitAnswer,
   TaskDetail,
@@ -38,6 +39,12 @@ export interface SubmitOptions {
   project?: string;
   /** Made when absent, so that a submission whose answer was lost is sent again and counts once. */
   idempotencyKey?: string;
+}
+
+export interface SqlQueryOptions {
+  parameters?: readonly (string | number | boolean | null)[];
+  /** Rows at most: 10,000 unless given, 100,000 at the most. */
+  limit?: number;
 }
 
 export interface Client {
@@ -73,6 +80,8 @@ export interface Client {
   log(taskId: string, options?: LogOptions): AsyncIterable<Uint8Array>;
   /** The cases that count, of a whole run. */
   cases(runId: string): AsyncIterable<CaseView>;
+  /** One SELECT over the results. Values for `?` are given in order. */
+  query(sql: string, options?: SqlQueryOptions): Promise<SqlAnswer>;
   durations(query: { project?: string; framework: string; suite?: string }): Promise<DurationView[]>;
   /** A result document as the feed names it: its text, or the blob that holds it. */
   document(ref: string | { blob: string }): Promise<ResultDocument>;
@@ -94,6 +103,8 @@ export function connect(options: ConnectOptions): Client {
     runs: (query = {}) => get("/api/runs", { ...query }),
     run: (id) => get(runPath(id)),
     durations: async (query) => (await get<{ items: DurationView[] }>("/api/durations", query)).items,
+    query: (sql, more = {}) =>
+      requests.json({ method: "POST", path: "/api/query", json: { sql, ...more }, isRepeatable: true }),
     feed: (id, more = {}) => readFeed(requests, id, more),
     log: (id, more = {}) => readLog(requests, id, more),
     cases: (id) =>

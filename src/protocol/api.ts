@@ -305,6 +305,25 @@ export const durationList = named(
   "Learned durations.",
 );
 
+/** A value of the results as JSON: what no JSON number holds exactly is text. */
+export type SqlValue = string | number | boolean | null | SqlValue[] | { [name: string]: SqlValue };
+
+export const sqlAnswer = named(
+  "SqlAnswer",
+  z.object({
+    columns: z.array(z.object({ name: text, type: about(text, "As DuckDB names it.") })),
+    rows: about(
+      z.array(z.array(z.unknown())),
+      "In the order of the columns. What no JSON number holds exactly is text.",
+    ),
+    truncated: about(z.boolean(), "More rows or bytes were to come than are given."),
+    stale_by: about(count, "Records of the log that the results did not hold yet."),
+    elapsed_ms: duration,
+    watermark: about(position, "The last record of the log that the answer was made from."),
+  }),
+  "What a SELECT found.",
+);
+
 export const missingHashes = named(
   "MissingHashes",
   z.object({ missing: z.array(text) }),
@@ -329,6 +348,7 @@ export type PlacedAttempt = z.infer<typeof placedAttempt>;
 export type WorkerView = z.infer<typeof workerView>;
 export type CaseView = z.infer<typeof caseView>;
 export type DurationView = z.infer<typeof durationView>;
+export type SqlAnswer = Omit<z.infer<typeof sqlAnswer>, "rows"> & { rows: SqlValue[][] };
 export type DashboardView = z.infer<typeof dashboardView>;
 export type SubmitAnswer = z.infer<typeof submitAnswer>;
 

@@ -28,6 +28,7 @@ export {
   hashList,
   project,
   runInput,
+  sqlInput,
   type BulkEnvelope,
   type RunInput,
 } from "./requests.ts";

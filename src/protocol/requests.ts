@@ -51,6 +51,24 @@ export const cordonInput = named(
 );
 export const emptyInput = named("EmptyInput", z.strictObject({}), "Nothing need be said.");
 
+const MAX_SQL = 100_000;
+const MAX_ROWS = 100_000;
+const MAX_PARAMETERS = 1_000;
+const sqlParameter = z.union(
+  [z.string(), z.number(), z.boolean(), z.null()],
+  "a parameter is a text, a number, a boolean or null",
+);
+
+export const sqlInput = named(
+  "SqlInput",
+  z.strictObject({
+    sql: z.string().check(z.minLength(1), z.maxLength(MAX_SQL)),
+    parameters: z.optional(z.array(sqlParameter).check(z.maxLength(MAX_PARAMETERS))),
+    limit: z.optional(z.int().check(z.minimum(1), z.maximum(MAX_ROWS))),
+  }),
+  "One SELECT; `?` in it takes the parameters in order. At most `limit` rows, 10,000 unless given.",
+);
+
 export const hash = z.string().check(z.regex(/^[0-9a-f]{64}$/, "a hash is 64 hex digits"));
 export const hashList = named(
   "HashList",

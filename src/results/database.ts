@@ -4,14 +4,15 @@
  * One process owns the file, and within that process it must be opened once: DuckDB locks with POSIX record
  * locks, and closing a second handle of the same process gives up the lock of the first.
  *
- * Writer and reader are two connections of one instance: a query sees whole transactions and delays none.
+ * Writer, reader and visitor are connections of one instance: a query sees whole transactions and delays none.
  */
+import { existsSync } from "node:fs";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { GENESIS_HASH } from "../log/index.ts";
 import { messageOf, ResultsRefused } from "./errors.ts";
 import { createStatements, FORMAT } from "./schema.ts";
 
-export const REBUILD = "Move the results file away: results are built anew from the log";
+export const REBUILD = "testyard rebuild makes the results anew from the log";
 
 const APPLICATION = "testyard results";
 
@@ -22,8 +23,21 @@ const OPTIONS = {
   checkpoint_threshold: "64MB",
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",
-  enable_external_access: "false",
 };
+
+/**
+ * In this order: what comes after the second could not be set, and after the last nothing can. A spilling
+ * query may not fill the disk that the log needs.
+ */
+function locks(exportDir: string | null): string[] {
+  const folders = exportDir === null ? "" : `'${exportDir.replaceAll("'", "''")}'`;
+  return [
+    `SET allowed_directories = [${folders}]`,
+    "SET enable_external_access = false",
+    "SET max_temp_directory_size = '2GB'",
+    "SET lock_configuration = true",
+  ];
+}
 
 /** What the file says about itself; changes with each transaction, and with nothing else. */
 export interface Meta {
@@ -40,32 +54,64 @@ export interface Database {
   readonly path: string;
   readonly writer: DuckDBConnection;
   readonly reader: DuckDBConnection;
+  /** For the SQL of people. */
+  readonly visitor: DuckDBConnection;
   readonly meta: Meta;
   close(): void;
 }
 
 /** @param path a file, or `:memory:`. Throws ResultsRefused. */
-export async function openDatabase(path: string, { clusterId }: { clusterId: string }): Promise<Database> {
-  const instance = await openInstance(path);
+export async function openDatabase(
+  path: string,
+  { clusterId, exportDir = null }: { clusterId: string; exportDir?: string | null },
+): Promise<Database> {
+  const instance = await openInstance(path, OPTIONS);
   try {
     const writer = await instance.connect();
+    await lock(writer, exportDir);
     const meta = await recogniseOrCreate(writer, { path, clusterId });
     const reader = await instance.connect();
+    const visitor = await instance.connect();
     const close = () => {
-      reader.closeSync();
-      writer.closeSync();
-      instance.closeSync();
+      for (const each of [visitor, reader, writer, instance]) each.closeSync();
     };
-    return { path, writer, reader, meta, close };
+    return { path, writer, reader, visitor, meta, close };
   } catch (error) {
     instance.closeSync();
     throw error;
   }
 }
 
-async function openInstance(path: string): Promise<DuckDBInstance> {
+/** Of a file that is there; never creates or changes one. Throws ResultsRefused. */
+export async function openForReading(
+  path: string,
+  exportDir: string | null,
+): Promise<{ connection: DuckDBConnection; close(): void }> {
+  if (!existsSync(path)) {
+    throw new ResultsRefused("results_missing", `there is no results file at ${path}`, { path });
+  }
+  const instance = await openInstance(path, { ...OPTIONS, access_mode: "READ_ONLY" });
   try {
-    return await DuckDBInstance.create(path, OPTIONS);
+    const connection = await instance.connect();
+    await lock(connection, exportDir);
+    await recognise(connection, path);
+    const close = () => {
+      for (const each of [connection, instance]) each.closeSync();
+    };
+    return { connection, close };
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}
+
+async function lock(connection: DuckDBConnection, exportDir: string | null): Promise<void> {
+  for (const statement of locks(exportDir)) await connection.run(statement);
+}
+
+async function openInstance(path: string, options: Record<string, string>): Promise<DuckDBInstance> {
+  try {
+    return await DuckDBInstance.create(path, options);
   } catch (cause) {
     throw refusalOf(path, messageOf(cause));
   }
@@ -95,6 +141,19 @@ async function recogniseOrCreate(
 ): Promise<Meta> {
   const found = await connection.runAndReadAll("SELECT table_name FROM information_schema.tables");
   if (found.currentRowCount === 0) return create(connection, clusterId);
+  const meta = await recognise(connection, path);
+  if (meta.cluster_id !== clusterId) {
+    const message = `${path} belongs to cluster ${meta.cluster_id}, not to ${clusterId}. ${REBUILD}`;
+    throw new ResultsRefused("results_foreign", message, {
+      path,
+      found: meta.cluster_id,
+      expected: clusterId,
+    });
+  }
+  return meta;
+}
+
+async function recognise(connection: DuckDBConnection, path: string): Promise<Meta> {
   const entries = await readEntries(connection);
   if (entries?.get("application") !== APPLICATION) {
     const message = `${path} is a database with other tables. Move it away, or give results another path`;
@@ -105,16 +164,7 @@ async function recogniseOrCreate(
     const message = `${path} has format ${format}, this version reads ${FORMAT}. ${REBUILD}`;
     throw new ResultsRefused("results_format", message, { path, format });
   }
-  const meta = metaOf(entries);
-  if (meta.cluster_id !== clusterId) {
-    const message = `${path} belongs to cluster ${meta.cluster_id}, not to ${clusterId}. ${REBUILD}`;
-    throw new ResultsRefused("results_foreign", message, {
-      path,
-      found: meta.cluster_id,
-      expected: clusterId,
-    });
-  }
-  return meta;
+  return metaOf(entries);
 }
 
 async function readEntries(connection: DuckDBConnection): Promise<Map<string, string> | null> {

@@ -13,6 +13,7 @@ export type RefusalCode =
   | "results_foreign_file"
   /** Its own checksums say that it is damaged. */
   | "results_corrupt"
+  | "results_missing"
   | "results_locked"
   /** The system refuses: no such folder, no permission, no room. */
   | "results_unopenable";
@@ -35,6 +36,25 @@ export class ResultsUnavailable extends Error {
   override readonly name = "ResultsUnavailable";
   readonly code = "results_unavailable";
   readonly details = {};
+}
+
+export type SqlCode =
+  /** Not one SELECT, or one with a function that does more than read. */
+  | "sql_refused"
+  /** DuckDB says what is wrong with it. */
+  | "sql_failed"
+  | "sql_timeout"
+  | "sql_memory";
+
+/** The query of a person is not answered, and it is the query that has to change. */
+export class SqlRefused extends Error {
+  override readonly name = "SqlRefused";
+  readonly code: SqlCode;
+
+  constructor(code: SqlCode, message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 export function messageOf(cause: unknown): string {

@@ -4,7 +4,10 @@
  * What cannot be used or answered is told by the `code` of the error: `results_unavailable` for a query that
  * has no answer now, and the codes in errors.ts for a file that a person has to look at.
  */
+export { describeSchema, schemaMarkdown } from "./describe.ts";
+export { openResultsFile } from "./offline.ts";
 export type { ReadBlob } from "./projection.ts";
 export type { ResultAttempt, ResultCase, ResultRun, ResultTask } from "./queries.ts";
 export { openLocalResults, type Results } from "./results.ts";
 export { startResults } from "./start.ts";
+export type { SqlAnswer, SqlRequest } from "./sql.ts";

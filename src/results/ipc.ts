@@ -1,17 +1,20 @@
 /** What goes over the border between coordinator and results process. Structured clones: bytes stay bytes. */
-import type { RefusalCode } from "./errors.ts";
+import type { RefusalCode, SqlCode } from "./errors.ts";
+import type { SqlRequest } from "./sql.ts";
 
 export interface StartOptions {
   log_dir: string;
   db_path: string;
   cluster_id: string;
   query_timeout_ms: number;
+  export_dir: string | null;
 }
 
 export type ToProcess =
   | { kind: "start"; options: StartOptions }
   | { kind: "poke"; position: number }
   | { kind: "query"; id: number; name: string; params: unknown }
+  | { kind: "sql"; id: number; request: SqlRequest }
   | { kind: "blob"; id: number; bytes: Uint8Array | null }
   | { kind: "blob_failed"; id: number; message: string }
   | { kind: "close" };
@@ -23,6 +26,7 @@ export type FromProcess =
   | { kind: "answer"; id: number; value: unknown }
   | { kind: "unavailable"; id: number; message: string }
   | { kind: "query_failed"; id: number; message: string }
+  | { kind: "sql_refused"; id: number; code: SqlCode; message: string }
   | { kind: "read_blob"; id: number; hash: string }
   | { kind: "failed"; message: string };
 

@@ -6,10 +6,11 @@
  * It lives exactly as long as its parent: a closed channel ends it, however the parent died. Signals do not,
  * because a Ctrl-C at the terminal goes to the whole group, and it is the parent that knows when to stop.
  */
+import { writeFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { type EventLog, openLmdbLog } from "../log/index.ts";
-import { messageOf, ResultsRefused, ResultsUnavailable } from "./errors.ts";
+import { messageOf, ResultsRefused, ResultsUnavailable, SqlRefused } from "./errors.ts";
 import { createPending, type FromProcess, type StartOptions, type ToProcess } from "./ipc.ts";
 import { isQueryName, type QueryParams, type QueryName } from "./queries.ts";
 import { openLocalResults, type Results } from "./results.ts";
@@ -26,6 +27,16 @@ let ending: Promise<void> | null = null;
 // Behind whoever places and runs tasks: results may be a moment late, an assignment should not be. Before any
 // thread is started, because threads take it over from this one.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+preferAsVictim();
+
+/** Where memory runs out, the system should take this process and not the coordinator: it starts again. */
+function preferAsVictim(): void {
+  try {
+    writeFileSync("/proc/self/oom_score_adj", "500");
+  } catch {
+    // Linux alone has it.
+  }
+}
 
 let sent: Promise<void> = Promise.resolve();
 
@@ -53,11 +64,12 @@ async function start(options: StartOptions): Promise<void> {
 }
 
 async function openPatiently(from: EventLog, options: StartOptions): Promise<Results> {
-  const { db_path: dbPath, cluster_id: clusterId, query_timeout_ms: queryTimeoutMs } = options;
+  const { db_path: dbPath, cluster_id: clusterId, query_timeout_ms: queryTimeoutMs, export_dir } = options;
+  const more = { queryTimeoutMs, onFailure, sql: { onDeaf }, ...(export_dir && { exportDir: export_dir }) };
   const readBlob = (hash: string) => blobs.ask((id) => send({ kind: "read_blob", id, hash }));
   for (let waited = 0; ; waited += LOCK_RETRY_MS) {
     try {
-      return await openLocalResults({ log: from, dbPath, clusterId, readBlob, queryTimeoutMs, onFailure });
+      return await openLocalResults({ log: from, dbPath, clusterId, readBlob, ...more });
     } catch (error) {
       const isLocked = error instanceof ResultsRefused && error.code === "results_locked";
       if (!isLocked || waited >= LOCK_PATIENCE_MS) throw error;
@@ -71,15 +83,26 @@ function onFailure(error: unknown): void {
   void end(1);
 }
 
-async function answer(id: number, name: string, params: unknown): Promise<void> {
+/** A query holds on to time or memory that nothing but the end of the process gives back. */
+function onDeaf(): void {
+  // The answer to whoever asked is sent in the same turn. A normal end would wait for the query's threads.
+  setImmediate(() => void sent.then(() => process.kill(process.pid, "SIGKILL")));
+}
+
+async function answer(id: number, ask: (open: Results) => Promise<unknown>): Promise<void> {
   try {
-    if (results === null || !isQueryName(name)) throw new ResultsUnavailable(`no query ${name}`);
-    const value: unknown = await results.query(name, params as QueryParams<QueryName>);
-    send({ kind: "answer", id, value });
+    if (results === null) throw new ResultsUnavailable("the results are not open");
+    send({ kind: "answer", id, value: await ask(results) });
   } catch (error) {
-    const kind = error instanceof ResultsUnavailable ? "unavailable" : "query_failed";
-    send({ kind, id, message: messageOf(error) });
+    const message = messageOf(error);
+    if (error instanceof SqlRefused) send({ kind: "sql_refused", id, code: error.code, message });
+    else send({ kind: error instanceof ResultsUnavailable ? "unavailable" : "query_failed", id, message });
   }
+}
+
+async function namedQuery(open: Results, name: string, params: unknown): Promise<unknown> {
+  if (!isQueryName(name)) throw new ResultsUnavailable(`no query ${name}`);
+  return open.query(name, params as QueryParams<QueryName>);
 }
 
 function end(code: number): Promise<void> {
@@ -100,7 +123,9 @@ process.on("message", (message: ToProcess) => {
     case "poke":
       return results?.poke(message.position);
     case "query":
-      return void answer(message.id, message.name, message.params);
+      return void answer(message.id, (open) => namedQuery(open, message.name, message.params));
+    case "sql":
+      return void answer(message.id, (open) => open.sql(message.request));
     case "blob":
       return blobs.take(message.id)?.resolve(message.bytes);
     case "blob_failed":

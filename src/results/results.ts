@@ -12,6 +12,7 @@ import { createFollower } from "./follower.ts";
 import { createProjection, type ReadBlob } from "./projection.ts";
 import { QUERIES, type QueryAnswer, type QueryName, type QueryParams } from "./queries.ts";
 import { createReader, type Reader } from "./reader.ts";
+import { createSqlRunner, type SqlAnswer, type SqlOptions, type SqlRequest, type SqlRunner } from "./sql.ts";
 
 export interface ResultsStatus {
   /** The last record whose rows are committed. */
@@ -30,6 +31,8 @@ export interface Results {
   onWatermark(call: (position: number) => void): () => void;
   /** Rejects with ResultsUnavailable where no answer can be had now. */
   query<N extends QueryName>(name: N, params: QueryParams<N>): Promise<QueryAnswer<N>>;
+  /** People's own SQL. Rejects with SqlRefused where the query is at fault. */
+  sql(request: SqlRequest): Promise<SqlAnswer>;
   close(): Promise<void>;
 }
 
@@ -39,6 +42,9 @@ export interface LocalResultsOptions {
   clusterId: string;
   readBlob: ReadBlob;
   queryTimeoutMs?: number;
+  /** The one folder that an export may be written to. */
+  exportDir?: string;
+  sql?: SqlOptions;
   onFailure?(error: unknown): void;
 }
 
@@ -47,7 +53,8 @@ const QUERY_TIMEOUT_MS = 10_000;
 /** Throws ResultsRefused. The log stays the caller's to close. */
 export async function openLocalResults(options: LocalResultsOptions): Promise<Results> {
   const { log, dbPath, clusterId, readBlob, queryTimeoutMs: timeoutMs = QUERY_TIMEOUT_MS } = options;
-  const db = await openDatabase(dbPath, { clusterId });
+  const { exportDir = null } = options;
+  const db = await openDatabase(dbPath, { clusterId, exportDir });
   const closeAll: (() => void)[] = [() => db.close()];
   try {
     const projection = await createProjection({ db, readBlob });
@@ -64,7 +71,9 @@ export async function openLocalResults(options: LocalResultsOptions): Promise<Re
       },
     });
     const reader = createReader(db.reader, { timeoutMs });
-    return createLocal({ follower, progress, reader, closeAll });
+    const sql = createSqlRunner(db.visitor, options.sql);
+    const onFatal = (error: unknown) => options.onFailure?.(error);
+    return createLocal({ follower, progress, reader, sql, closeAll, onFatal });
   } catch (error) {
     for (const close of closeAll) close();
     throw error;
@@ -75,10 +84,12 @@ interface LocalParts {
   follower: Awaited<ReturnType<typeof createFollower>>;
   progress: Progress;
   reader: Reader;
+  sql: SqlRunner;
   closeAll: (() => void)[];
+  onFatal: (error: unknown) => void;
 }
 
-function createLocal({ follower, progress, reader, closeAll }: LocalParts): Results {
+function createLocal({ follower, progress, reader, sql, closeAll, onFatal }: LocalParts): Results {
   const running = new Set<Promise<unknown>>();
   let closing: Promise<void> | null = null;
   const close = async () => {
@@ -87,24 +98,34 @@ function createLocal({ follower, progress, reader, closeAll }: LocalParts): Resu
     await Promise.allSettled(running);
     for (const each of closeAll) each();
   };
+  const asked = <T>(ask: () => Promise<T>): Promise<T> => {
+    if (closing !== null) return Promise.reject(new ResultsUnavailable("the results are closed"));
+    const answer = ask();
+    running.add(answer);
+    const forget = () => running.delete(answer);
+    answer.then(forget, (error: unknown) => {
+      forget();
+      if (isFatal(error)) onFatal(error);
+    });
+    return answer;
+  };
   return {
     status: () => progress.status(),
     poke: (position) => follower.poke(position),
     reached: (position) => progress.reached(position),
     onWatermark: (call) => progress.onWatermark(call),
-    query(name, params) {
-      if (closing !== null) return Promise.reject(new ResultsUnavailable("the results are closed"));
-      const answer = runQuery(reader, name, params);
-      running.add(answer);
-      const forget = () => running.delete(answer);
-      answer.then(forget, forget);
-      return answer;
-    },
+    query: (name, params) => asked(() => runQuery(reader, name, params)),
+    sql: (request) => asked(() => sql.run(request)),
     close() {
       closing ??= close();
       return closing;
     },
   };
+}
+
+/** After these DuckDB answers nothing any more until the file is opened anew. */
+function isFatal(error: unknown): boolean {
+  return error instanceof ResultsUnavailable && /(FATAL|INTERNAL) Error/.test(error.message);
 }
 
 /** The table is typed by name; that parameters and answer belong to the same name is lost inside it. */

@@ -241,7 +241,43 @@ const VIEWS: Readonly<Record<string, string>> = {
     FROM cases c LEFT JOIN worker_incarnations i USING (incarnation)`,
 };
 
+const TABLE_COMMENTS: Readonly<Record<TableName, string>> = {
+  runs: "what belongs together: one testyard run, or tasks submitted under one key",
+  submissions: "one row for each accepted submission of one or many tasks",
+  task_specs: "what each task was submitted as; how it ended stands in task_ends, both in tasks",
+  task_ends: "one row for each task that has ended",
+  attempts: "one row for each try of a task that is over, lost ones included",
+  cases: "the single test cases that attempts reported",
+  metrics: "the measurements that attempts reported",
+  workers: "what happened to workers: registered, lost, cordoned, uncordoned",
+  refused_results: "results that came too late or from the wrong worker, kept as evidence",
+  leaders: "each start of a coordinator",
+  notes: "what could not be shown as it was submitted or reported",
+};
+
+const VIEW_COMMENTS: Readonly<Record<string, string>> = {
+  tasks: "task_specs with how each ended; state is open until it has",
+  worker_incarnations: "each start of a worker and the hardware that it ran on",
+  worker_latest: "each worker as it was last seen",
+  attempts_with_hardware: "attempts with the hardware class, host and CPU that they ran on",
+  cases_with_hardware: "cases with the hardware class, host and CPU that they ran on",
+};
+
 const COMMENTS: Readonly<Record<string, string>> = {
+  "submissions.first_task_id": "ids of the others follow it without a gap",
+  "task_specs.requirements": "where it may run",
+  "task_specs.workspace": "SHA-256 of the manifest of its files",
+  "task_specs.retry_of": "the ended task that this one repeats",
+  "task_ends.state": "completed, failed, timed_out, cancelled or skipped",
+  "task_ends.reason": "in words; NULL when there is nothing to say",
+  "task_ends.log_position": "of the record in the log that ended it",
+  "attempts.duration_ms": "of its processes, by the clock of the worker",
+  "attempts.incarnation": "which start of the worker; names its hardware in worker_incarnations",
+  "attempts.document_blob": "SHA-256 of the result document, when it was too large for the log",
+  "cases.test_id": "stable over runs: the same case has the same id",
+  "cases.outcome": "passed, failed, skipped or error",
+  "metrics.better": "lower or higher; NULL when nobody said",
+  "workers.hw_class": "hardware that is alike has the same class",
   "attempts.started_at": "by the clock of the worker; NULL when the attempt never reported",
   "attempts.outcome": "passed, failed, timed_out, cancelled, infrastructure, or lost with its worker",
   "attempts.is_final": "the task ended with this attempt; no other attempt of it counts",
@@ -259,6 +295,14 @@ export function createStatements(): string[] {
     return `CREATE TABLE ${table} (${columns.join(", ")})`;
   });
   const views = Object.entries(VIEWS).map(([name, sql]) => `CREATE VIEW ${name} AS ${sql}`);
-  const comments = Object.entries(COMMENTS).map(([name, text]) => `COMMENT ON COLUMN ${name} IS '${text}'`);
+  const comments = [
+    ...commentsOn("TABLE", TABLE_COMMENTS),
+    ...commentsOn("VIEW", VIEW_COMMENTS),
+    ...commentsOn("COLUMN", COMMENTS),
+  ];
   return ["CREATE TABLE meta (key VARCHAR, value VARCHAR)", ...tables, ...views, ...comments];
+}
+
+function commentsOn(kind: string, comments: Readonly<Record<string, string>>): string[] {
+  return Object.entries(comments).map(([name, text]) => `COMMENT ON ${kind} ${name} IS '${text}'`);
 }

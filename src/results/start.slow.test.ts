@@ -145,6 +145,47 @@ it("answers results_unavailable while its process is away, and again when it is 
   expect(results.status().failed).toBeNull();
 });
 
+describe("SQL of people", () => {
+  const request = (sql: string) => ({ sql, parameters: [], limit: 10 });
+  const one = async (results: StartedResults) =>
+    Buffer.from((await results.sql(request("SELECT 1"))).rows).toString();
+
+  it("costs the process when it takes memory that DuckDB does not count, and nothing else", async () => {
+    const run_id = await history.begin();
+    const results = await start();
+    await catchUp(results);
+    const pid = results.pid();
+    await expect(results.sql(request("SELECT unnest(range(1000000000))"))).rejects.toMatchObject({
+      code: "sql_memory",
+    });
+    await history.run(submit(run_id, [spec(history.id(), run_id)]));
+    await catchUp(results);
+    expect(results.pid()).not.toBe(pid);
+    expect(await one(results)).toBe("[[1]]");
+  });
+
+  it("does not hold up the rows that are written", async () => {
+    const run_id = await history.begin();
+    const results = await start();
+    await catchUp(results);
+    const heavy = results.sql(request("SELECT count(*) FROM range(10000000) a, range(10000000) b"));
+    const ended = heavy.then(String, (error: { code: string }) => error.code);
+    let isOver = false;
+    void ended.then(() => (isOver = true));
+    let longestMs = 0;
+    for (let records = 0; records < 20; records++) {
+      await appendEndedTasks(run_id, 100);
+      const from = performance.now();
+      await catchUp(results);
+      longestMs = Math.max(longestMs, performance.now() - from);
+    }
+    expect(isOver).toBe(false);
+    expect(longestMs).toBeLessThan(2_000);
+    expect(await ended).toBe("sql_timeout");
+    expect(await one(results)).toBe("[[1]]");
+  });
+});
+
 it("is built anew when the file was deleted", async () => {
   await history.begin();
   await build("results.duckdb");

@@ -8,7 +8,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type Logger, silentLogger } from "../ports/index.ts";
-import { messageOf, ResultsRefused, ResultsUnavailable } from "./errors.ts";
+import { messageOf, ResultsRefused, ResultsUnavailable, SqlRefused } from "./errors.ts";
 import {
   createPending,
   type FromProcess,
@@ -19,6 +19,7 @@ import {
 import type { ReadBlob } from "./projection.ts";
 import type { QueryAnswer } from "./queries.ts";
 import { createProgress, type Progress, type Results, type ResultsStatus } from "./results.ts";
+import type { SqlAnswer, SqlRequest } from "./sql.ts";
 
 export interface StartResultsOptions {
   /** Folder of the LMDB log, which must exist. */
@@ -28,6 +29,8 @@ export interface StartResultsOptions {
   readBlob: ReadBlob;
   logger?: Logger;
   queryTimeoutMs?: number;
+  /** The one folder that an export may be written to. */
+  exportDir?: string;
   /** The program to start; by default the one beside this file in a build. */
   processPath?: string;
 }
@@ -42,6 +45,8 @@ const QUERY_TIMEOUT_MS = 10_000;
 const ANSWER_GRACE_MS = 5_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
+/** SQL waits its turn, behind eight others at the most. */
+const SQL_PATIENCE_MS = 100_000;
 const CLOSE_PATIENCE_MS = 10_000;
 const STDERR_KEPT = 4_000;
 
@@ -112,19 +117,24 @@ class Supervisor implements StartedResults {
   }
 
   query: Results["query"] = (name, params) => {
-    if (this.#state !== "ready") return Promise.reject(this.#unavailable());
-    const answer = this.#answers.ask((id) => {
-      this.#send({ kind: "query", id, name, params });
-      this.#limit(id);
-    });
+    const { queryTimeoutMs = QUERY_TIMEOUT_MS } = this.#options;
+    const patienceMs = queryTimeoutMs + ANSWER_GRACE_MS;
+    const answer = this.#ask((id) => ({ kind: "query", id, name, params }), patienceMs);
     return answer as Promise<QueryAnswer<typeof name>>;
   };
 
-  #limit(id: number): void {
-    const { queryTimeoutMs = QUERY_TIMEOUT_MS } = this.#options;
-    const late = () =>
-      this.#answers.take(id)?.reject(new ResultsUnavailable("the results process does not answer"));
-    setTimeout(late, queryTimeoutMs + ANSWER_GRACE_MS).unref();
+  sql(request: SqlRequest): Promise<SqlAnswer> {
+    return this.#ask((id) => ({ kind: "sql", id, request }), SQL_PATIENCE_MS) as Promise<SqlAnswer>;
+  }
+
+  #ask(make: (id: number) => ToProcess, patienceMs: number): Promise<unknown> {
+    if (this.#state !== "ready") return Promise.reject(this.#unavailable());
+    return this.#answers.ask((id) => {
+      this.#send(make(id));
+      const late = () =>
+        this.#answers.take(id)?.reject(new ResultsUnavailable("the results process does not answer"));
+      setTimeout(late, patienceMs).unref();
+    });
   }
 
   #unavailable(): ResultsUnavailable {
@@ -162,8 +172,14 @@ class Supervisor implements StartedResults {
   }
 
   #startOptions(): StartOptions {
-    const { logDir, dbPath, clusterId, queryTimeoutMs = QUERY_TIMEOUT_MS } = this.#options;
-    return { log_dir: logDir, db_path: dbPath, cluster_id: clusterId, query_timeout_ms: queryTimeoutMs };
+    const { logDir, dbPath, clusterId, queryTimeoutMs = QUERY_TIMEOUT_MS, exportDir = null } = this.#options;
+    return {
+      log_dir: logDir,
+      db_path: dbPath,
+      cluster_id: clusterId,
+      query_timeout_ms: queryTimeoutMs,
+      export_dir: exportDir,
+    };
   }
 
   #send(message: ToProcess): void {
@@ -192,6 +208,8 @@ class Supervisor implements StartedResults {
         return this.#answers.take(message.id)?.reject(new ResultsUnavailable(message.message));
       case "query_failed":
         return this.#answers.take(message.id)?.reject(new Error(message.message));
+      case "sql_refused":
+        return this.#answers.take(message.id)?.reject(new SqlRefused(message.code, message.message));
       case "read_blob":
         return void this.#readBlob(message);
     }

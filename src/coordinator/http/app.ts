@@ -14,6 +14,7 @@ import { collectRoutes } from "./openapi/describe.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
 import { answerError, refusal, sendProblem } from "./refusal.ts";
 import { runRoutes } from "./runs.ts";
+import { sqlRoutes } from "./sql.ts";
 import { statusRoutes } from "./status.ts";
 import { submitRoutes } from "./submit.ts";
 import { taskRoutes } from "./tasks.ts";
@@ -59,6 +60,7 @@ export function createApp(context: HttpContext): FastifyInstance {
     feedRoutes,
     blobRoutes,
     logRoutes,
+    sqlRoutes,
   ];
   for (const register of groups) register(app, context);
   openApiRoutes(app, context);

@@ -3,12 +3,15 @@ import type { HttpContext } from "./context.ts";
 
 const PATIENCE_MS = 5_000;
 
-/** Resolves once the results hold what is decided so far, or after 5 s: they may be away. */
-export async function caughtUp({ coordinator, results, clock }: HttpContext): Promise<void> {
+/** Resolves once the results hold what is decided so far, or after a while: they may be away. */
+export async function caughtUp(
+  { coordinator, results, clock }: HttpContext,
+  patienceMs: number = PATIENCE_MS,
+): Promise<void> {
   const { loop } = coordinator;
   await loop.committed();
   await new Promise<void>((resolve) => {
-    const timer = clock.after(PATIENCE_MS, resolve);
+    const timer = clock.after(patienceMs, resolve);
     const done = () => {
       timer.cancel();
       resolve();

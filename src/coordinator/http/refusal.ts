@@ -128,6 +128,11 @@ function codedProblem(error: unknown): Problem | null {
       return problem("log_gap", detail, { details: { size: details["expected_offset"] } });
     case "log_conflict":
       return problem("stale_attempt", `${detail}: somebody else has written this log`, { details });
+    case "sql_refused":
+    case "sql_failed":
+    case "sql_timeout":
+    case "sql_memory":
+      return problem(codeOf(error) as ProblemCode, detail);
     case "results_unavailable":
       return problem("results_unavailable", detail);
     case "disk_full":

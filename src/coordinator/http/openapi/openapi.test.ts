@@ -88,6 +88,7 @@ const CALLS: Record<string, () => ReturnType<typeof send>> = {
   listRuns: () => send("GET", "/api/runs"),
   getRun: () => send("GET", `/api/runs/${ids.run}`),
   listCases: () => send("GET", `/api/runs/${ids.run}/cases`),
+  query: () => send("POST", "/api/query", { sql: "SELECT 1, [1]", limit: 1 }),
   listDurations: () => send("GET", "/api/durations?framework=pytest"),
   cancelRun: () => send("POST", `/api/runs/${ids.run}/cancel`),
   missingBlobs: () => send("POST", "/api/blobs/missing", { hashes: [SHA] }),

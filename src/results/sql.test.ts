@@ -1,0 +1,211 @@
+/** One file for all: whatever a query manages to change, a later test sees. What people's SQL may do, what it may not, and that neither harms the file or who writes it. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Database, openDatabase } from "./database.ts";
+import { createSqlRunner, type SqlOptions, type SqlRequest } from "./sql.ts";
+
+let dir: string;
+let db: Database;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), "testyard-sql-"));
+  db = await openDatabase(join(dir, "results.duckdb"), { clusterId: "c", exportDir: join(dir, "exports") });
+  await db.writer.run("INSERT INTO runs SELECT 'r' || i, 'shop', NULL, 'run', NULL FROM range(100) t(i)");
+});
+
+afterAll(() => {
+  db.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function ask(sql: string, more: Partial<SqlRequest> = {}, options: SqlOptions = {}) {
+  const request = { sql, parameters: [], limit: 10_000, ...more };
+  const { rows, ...answer } = await createSqlRunner(db.visitor, options).run(request);
+  return { ...answer, rows: JSON.parse(Buffer.from(rows).toString()) as unknown[][] };
+}
+
+async function refusal(sql: string, options: SqlOptions = {}): Promise<{ code: string; message: string }> {
+  try {
+    await ask(sql, {}, options);
+  } catch (error) {
+    return error as { code: string; message: string };
+  }
+  throw new Error(`it was answered: ${sql}`);
+}
+
+describe("takes", () => {
+  it.each([
+    "SELECT count(*) FROM runs",
+    "/* a word */ WITH r AS (SELECT * FROM runs) SELECT count(*) FROM r;",
+    "FROM runs LIMIT 1",
+    "VALUES (1)",
+    "DESCRIBE runs",
+    "SHOW TABLES",
+    "SUMMARIZE runs",
+    "SELECT * FROM range(3)",
+    "SELECT * FROM duckdb_columns() LIMIT 1",
+    "EXPLAIN SELECT * FROM runs",
+    "/* a */ explain -- b\n select 1",
+  ])("%s", async (sql) => {
+    expect((await ask(sql)).rows.length).toBeGreaterThan(0);
+  });
+
+  it("parameters, in order", async () => {
+    const { rows } = await ask("SELECT ?, ?, ?, ?", { parameters: ["a\0b", 2, null, true] });
+    expect(rows).toEqual([["a\0b", 2, null, true]]);
+    await expect(ask("SELECT ?")).rejects.toMatchObject({ code: "sql_refused" });
+  });
+});
+
+describe("refuses", () => {
+  it.each([
+    "INSERT INTO runs VALUES ('x', 'x', 'x', 'x', NULL)",
+    "UPDATE runs SET name = 'x'",
+    "DELETE FROM runs",
+    "MERGE INTO runs USING runs AS other ON runs.run_id = other.run_id WHEN MATCHED THEN DELETE",
+    "DROP TABLE runs",
+    "CREATE TABLE other AS SELECT 1",
+    "CREATE TEMP TABLE other AS SELECT 1",
+    "COPY runs TO 'DIR/exports/runs.csv'",
+    "COPY (SELECT 1) TO 'DIR/exports/one.csv'",
+    "EXPORT DATABASE 'DIR/exports/all'",
+    "ATTACH 'DIR/other.duckdb'",
+    "PRAGMA memory_limit='4GB'",
+    "PRAGMA table_info('runs')",
+    "SET threads = 64",
+    "SET enable_external_access = true",
+    "CALL enable_logging()",
+    "CHECKPOINT",
+    "VACUUM",
+    "LOAD json",
+    "INSTALL httpfs",
+    "BEGIN",
+    "PREPARE p AS DELETE FROM runs",
+    "SELECT 1; SELECT 2",
+    "SELECT 1; DELETE FROM runs",
+    "EXPLAIN DELETE FROM runs",
+    "EXPLAIN ANALYZE DELETE FROM runs",
+    "EXPLAIN ANALYZE SELECT 1",
+    "EXPLAIN (ANALYZE) SELECT 1",
+    "EXPLAIN SELECT 1; DELETE FROM runs",
+    "SELECT * FROM checkpoint()",
+    "SELECT * FROM enable_logging()",
+    "SELECT * FROM query('SELECT * FROM enable_logging()')",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT (SELECT content FROM read_text('/etc/passwd'))",
+    "SELECT setseed(0.5)",
+    "SELECT write_log('x')",
+    "SELECT 1\0; DELETE FROM runs",
+    "",
+    "-- nothing",
+  ])("%s", async (sql) => {
+    const { code } = await refusal(sql.replaceAll("DIR", dir));
+    expect(["sql_refused", "sql_failed"]).toContain(code);
+    expect((await db.reader.runAndReadAll("SELECT count(*)::INT FROM runs")).getRows()).toEqual([[100]]);
+    expect(existsSync(join(dir, "exports"))).toBe(false);
+  });
+
+  it.each([
+    "WITH gone AS (DELETE FROM runs RETURNING *) SELECT * FROM gone",
+    "SELECT getenv('HOME')",
+    "SELECT * FROM '/etc/passwd'",
+    "SELEC 1",
+    "SELECT nothing FROM runs",
+  ])("what cannot be: %s", async (sql) => {
+    expect((await refusal(sql)).code).toBe("sql_failed");
+  });
+
+  it("what is nested too deep or is too long", async () => {
+    const brackets = `SELECT ${"(".repeat(30_000)}1${")".repeat(30_000)}`;
+    const sum = `SELECT ${"1+".repeat(30_000)}1`;
+    for (const sql of [brackets, sum]) expect((await refusal(sql)).code).toBe("sql_failed");
+    expect((await refusal(`SELECT '${"x".repeat(100_000)}'`)).code).toBe("sql_refused");
+  });
+
+  it("cannot write even where every gate were open", async () => {
+    await db.visitor.run("BEGIN TRANSACTION READ ONLY");
+    await expect(db.visitor.run("DELETE FROM runs")).rejects.toThrow(/read-only/);
+    await db.visitor.run("ROLLBACK");
+    await expect(db.visitor.run("SET threads = 8")).rejects.toThrow(/locked/);
+    await expect(db.visitor.run("SELECT * FROM read_text('/etc/passwd')")).rejects.toThrow(/Permission/);
+    await expect(db.visitor.run(`COPY runs TO '${dir}/elsewhere.csv'`)).rejects.toThrow(/Permission/);
+  });
+});
+
+describe("limits", () => {
+  it("rows, and says that there were more", async () => {
+    expect(await ask("SELECT * FROM runs", { limit: 3 })).toMatchObject({ truncated: true });
+    const endless = await ask("SELECT * FROM range(1000000000000)", { limit: 5 });
+    expect(endless).toMatchObject({ truncated: true, rows: [[0], [1], [2], [3], [4]] });
+    expect(await ask("SELECT * FROM runs", { limit: 100 })).toMatchObject({ truncated: false });
+  });
+
+  it("bytes, and says that there were more", async () => {
+    const { rows, truncated } = await ask("SELECT repeat('x', 1000000 + range::INT) FROM range(100)");
+    expect(truncated).toBe(true);
+    expect(rows.length).toBe(16);
+  });
+
+  it.each([
+    "SELECT count(*) FROM range(1000000) a, range(1000000) b",
+    "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r) SELECT * FROM r",
+  ])("time: %s", async (sql) => {
+    expect(await refusal(sql, { limits: { timeoutMs: 200 } })).toMatchObject({ code: "sql_timeout" });
+    expect((await ask("SELECT 1")).rows).toEqual([[1]]);
+  });
+
+  it("memory, while the writer goes on", async () => {
+    const sql = "SELECT list(i) FROM (SELECT range AS i FROM range(1000000000))";
+    const [{ code }] = await Promise.all([
+      refusal(sql),
+      db.writer.run("INSERT INTO leaders VALUES (NULL, 1, 'a', 'b', 'c', 1)"),
+    ]);
+    expect(code).toBe("sql_memory");
+    expect((await ask("SELECT count(*) FROM leaders")).rows).toEqual([[1]]);
+  });
+
+  it("memory that DuckDB does not count: the query is given up and the owner told", async () => {
+    const told: string[] = [];
+    const limits = { rssBytes: 1 };
+    const onDeaf = (broken: string) => told.push(broken);
+    const other = await openDatabase(":memory:", { clusterId: "c" });
+    const runner = createSqlRunner(other.visitor, { limits, onDeaf });
+    const sql = "SELECT count(*) FROM range(100000) a, range(100000) b";
+    await expect(runner.run({ sql, parameters: [], limit: 1 })).rejects.toMatchObject({ code: "sql_memory" });
+    expect(told).toEqual(["sql_memory"]);
+    other.close();
+  });
+});
+
+it("loses nothing on the way to JSON", async () => {
+  const { columns, rows } = await ask(`
+    SELECT 9007199254740991 AS a, 9007199254740992 AS b, 170141183460469231731687303715884105727::HUGEINT AS c,
+           0.10::DECIMAL(20,2) AS d, 'NaN'::DOUBLE AS e, '-inf'::DOUBLE AS f, 0.1 + 0.2::DOUBLE AS g, NULL AS h,
+           TIMESTAMP '2026-01-02 03:04:05.123456' AS i, DATE '0044-03-15 (BC)' AS j,
+           {'x': [1, NULL], 'y': {'z': 9007199254740993}} AS k, MAP {'m': 1} AS l, '\\xAA\\x00'::BLOB AS m,
+           true AS n, '{"a":1}'::JSON AS o, INTERVAL 3 MONTH AS p, 'é\u{1F600}' || chr(0) AS q`);
+  expect(columns.slice(0, 4)).toEqual([
+    { name: "a", type: "BIGINT" },
+    { name: "b", type: "BIGINT" },
+    { name: "c", type: "HUGEINT" },
+    { name: "d", type: "DECIMAL(20,2)" },
+  ]);
+  expect(rows[0]).toEqual([
+    ...[9007199254740991, "9007199254740992", "170141183460469231731687303715884105727"],
+    ...["0.10", "NaN", "-Infinity", 0.30000000000000004, null],
+    ...["2026-01-02 03:04:05.123456", "0044-03-15 (BC)", { x: [1, null], y: { z: "9007199254740993" } }],
+    ...[[{ key: "m", value: 1 }], "\\xAA\\x00", true, '{"a":1}', { months: 3, days: 0, micros: "0" }],
+    "é\u{1F600}\0",
+  ]);
+});
+
+it("answers from whole transactions, and says from which record of the log", async () => {
+  await db.writer.run("BEGIN");
+  await db.writer.run("DELETE FROM runs");
+  await db.writer.run("UPDATE meta SET value = '7' WHERE key = 'watermark_position'");
+  expect(await ask("SELECT count(*) FROM runs")).toMatchObject({ rows: [[100]], watermark: 0 });
+  await db.writer.run("COMMIT");
+  expect(await ask("SELECT count(*) FROM runs")).toMatchObject({ rows: [[0]], watermark: 7 });
+});
