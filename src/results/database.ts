@@ -4,7 +4,8 @@
  * One process owns the file, and within that process it must be opened once: DuckDB locks with POSIX record
  * locks, and closing a second handle of the same process gives up the lock of the first.
  *
- * Writer, reader and visitor are connections of one instance: a query sees whole transactions and delays none.
+ * Writer, reader and visitor are connections of one instance: a query sees whole transactions and delays
+ * none.
  */
 import { existsSync } from "node:fs";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";

@@ -27,7 +27,7 @@ export async function describeSchema(): Promise<TableDescription[]> {
       ...(table as unknown as Omit<TableDescription, "columns">),
       columns: columns
         .filter(({ table_name }) => table_name === table["name"])
-        .map(({ table_name: _, ...column }) => column as unknown as TableDescription["columns"][number]),
+        .map(({ name, type, comment }) => ({ name, type, comment }) as TableDescription["columns"][number]),
     }));
   } finally {
     db.close();

@@ -15,7 +15,7 @@ export async function openResultsFile(
   path: string,
   { exportDir = null, ...options }: SqlOptions & { exportDir?: string | null } = {},
 ): Promise<ResultsFile> {
-  const { connection, close } = await openForReading(path, exportDir);
-  const runner = createSqlRunner(connection, options);
-  return { sql: (request) => runner.run(request), close };
+  const file = await openForReading(path, exportDir);
+  const runner = createSqlRunner(file.connection, options);
+  return { sql: (request) => runner.run(request), close: () => file.close() };
 }

@@ -15,13 +15,14 @@ import { messageOf, SqlRefused } from "./errors.ts";
 
 const LONGEST_SQL = 100_000;
 
-const TABLE_FUNCTIONS = new Set([
-  ...["range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"],
-  ...["duckdb_columns", "duckdb_constraints", "duckdb_databases", "duckdb_functions", "duckdb_keywords"],
-  ...["duckdb_schemas", "duckdb_settings", "duckdb_tables", "duckdb_types", "duckdb_views"],
-  ...["duckdb_memory", "duckdb_temporary_files", "pragma_table_info", "pragma_storage_info"],
-  ...["pragma_database_size", "pragma_version", "pragma_show"],
-]);
+const TABLE_FUNCTIONS = new Set(
+  (
+    "range generate_series unnest repeat repeat_row json_each json_tree duckdb_columns duckdb_constraints " +
+    "duckdb_databases duckdb_functions duckdb_keywords duckdb_schemas duckdb_settings duckdb_tables " +
+    "duckdb_types duckdb_views duckdb_memory duckdb_temporary_files pragma_table_info pragma_storage_info " +
+    "pragma_database_size pragma_version pragma_show"
+  ).split(" "),
+);
 /** They change the session, write, or only hold a thread. */
 const REFUSED_FUNCTIONS = new Set(["setseed", "write_log", "sleep_ms", "nextval", "getvariable"]);
 
