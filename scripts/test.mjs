@@ -26,6 +26,7 @@ const PARTS = [
   },
   { name: "end to end", needs: "test/e2e", run: () => vitest("test/e2e", { onOutput }) },
   { name: "client and server", needs: "test/api", run: () => vitest("test/api", { onOutput }) },
+  { name: "browser", needs: "test/browser", run: () => vitest("test/browser", { onOutput }) },
   { name: "contract", needs: "test/contract", run: () => vitest("test/contract", { onOutput }) },
   { name: "faults, short", needs: "test/faults", run: () => vitest("test/faults", { onOutput }) },
 ];

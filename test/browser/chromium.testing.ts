@@ -4,7 +4,13 @@ import { chromium, type Browser } from "playwright-core";
 
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-export const chromiumPath = PATHS.find((path) => existsSync(path));
+const chromiumPath = PATHS.find((path) => existsSync(path));
+
+/** Why a test cannot run here, or null. On CI everything can be installed, so there it fails instead. */
+export const noChromium =
+  chromiumPath === undefined && process.env["CI"] !== "true"
+    ? "no Chromium here: scripts/install-test-deps.sh installs one"
+    : null;
 
 export function openBrowser(): Promise<Browser> {
   if (chromiumPath === undefined) throw new Error("no Chromium here: scripts/install-test-deps.sh");

@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
 import { Home } from "../e2e/program.testing.ts";
-import { openBrowser } from "./chromium.testing.ts";
+import { noChromium, openBrowser } from "./chromium.testing.ts";
 
-it("shows the API's description to people, with nothing loaded from elsewhere", async () => {
+it("shows the API's description to people, with nothing loaded from elsewhere", async (context) => {
+  if (noChromium !== null) return context.skip(noChromium);
   const home = new Home();
   const { url } = await home.coordinator();
   const browser = await openBrowser();
