@@ -1,5 +1,5 @@
-// Writes docs/reference/openapi.json, the description of the API that clients are promised, from a coordinator
-// that runs: node scripts/openapi.mjs --write. Without --write it prints the description. A change that would
+// Writes docs/reference/openapi.json, the description of the API that clients are promised, from one that
+// runs: node scripts/openapi.mjs --write. Without --write it prints the description. A change that would
 // break a client of the written one is refused until docs/reference/breaking-changes.json declares it.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

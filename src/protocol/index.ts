@@ -9,7 +9,7 @@ export {
 export * from "./feed-item.ts";
 export * from "./frames.ts";
 export { escapeToken, parseJson, type Parsed } from "./json.ts";
-export { named, namedSchemas, nameOf, type JsonSchema, type Shape, type ShapeOf } from "./named.ts";
+export { namedSchemas, nameOf, type JsonSchema, type Shape, type ShapeOf } from "./named.ts";
 export {
   isProblemCode,
   problem,

@@ -233,10 +233,7 @@ class Comparison {
 }
 
 function resolve(schema: JsonSchema, document: ApiDocument): JsonSchema {
-  const name =
-    String(schema["$ref"] ?? "")
-      .split("/")
-      .at(-1) ?? "";
+  const name = refOf(schema).split("/").at(-1) ?? "";
   return name === "" ? schema : (document.components.schemas[name] ?? {});
 }
 
@@ -266,4 +263,8 @@ function fieldsOf(schema: JsonSchema): Record<string, JsonSchema> {
 
 function requiredOf(schema: JsonSchema): string[] {
   return (schema["required"] ?? []) as string[];
+}
+
+function refOf(schema: JsonSchema): string {
+  return typeof schema["$ref"] === "string" ? schema["$ref"] : "";
 }

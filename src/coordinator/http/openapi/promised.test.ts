@@ -1,4 +1,4 @@
-/** What clients are promised: the description in docs/reference, and that it changes only as they can bear. */
+/** What clients are promised: the description in docs/reference, which changes only as they can bear. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
