@@ -79,6 +79,12 @@ async function* connection(
   }
 }
 
+/** What tells items of one position apart. */
+function nameOf(item: FeedItem): string {
+  if (item.kind === "run_ended") return `run ended ${item.ended}`;
+  return `${item.kind} ${item.task_id} ${"attempt" in item ? item.attempt : item.state}`;
+}
+
 class Place {
   from: number;
   #told = new Set<string>();
@@ -95,7 +101,7 @@ class Place {
     }
     if (line.position < this.from) return false;
     if (line.position > this.from) this.#moveTo(line.position);
-    const name = `${line.kind} ${line.task_id} ${"attempt" in line ? line.attempt : line.state}`;
+    const name = nameOf(line);
     if (this.#told.has(name)) return false;
     this.#told.add(name);
     return true;

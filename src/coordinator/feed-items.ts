@@ -22,6 +22,7 @@ export function runOf(event: Event, lookup: Lookup): string | undefined {
     case "AttemptLost":
     case "TaskSkipped":
     case "TaskCancelled":
+    case "RunEnded":
       return event.run_id;
     default:
       return undefined;
@@ -59,6 +60,10 @@ export function itemsOf(event: Event, moment: Moment, lookup: Lookup): FeedItem[
         { ...ended, outcome: "lost", duration_ms: at - assigned_at, error, ...nothing },
         ...ending(task_id, next, moment),
       ];
+    }
+    case "RunEnded": {
+      const { run_id, ended, total, counts, verdict } = event;
+      return [{ kind: "run_ended", position, at, run_id, ended, total, counts, verdict }];
     }
     case "TaskSkipped": {
       const { task_id, because } = event;

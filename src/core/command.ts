@@ -2,6 +2,7 @@
  * What may be asked of the state. Time, ids and everything that needs the world (hashes, older results) come
  * in with the command; `decide` adds nothing of its own but the answer.
  */
+import type { ScheduleFired, ScheduleSet, ScheduleSkipped } from "./event.ts";
 import type { RunId, TaskId, WorkerId } from "./ids.ts";
 import type { Capabilities } from "./requirements.ts";
 import type { AttemptResult } from "./result.ts";
@@ -121,6 +122,57 @@ export interface ForgetTasks {
   task_ids: TaskId[];
 }
 
+/** A webhook of the yard, or of one run. The same address twice is the same webhook. */
+export interface AddWebhook {
+  type: "add_webhook";
+  webhook_id: string;
+  url: string;
+  run_id: RunId | null;
+}
+
+export interface RemoveWebhook {
+  type: "remove_webhook";
+  webhook_id: string;
+}
+
+/** How a delivery ended, after one try or many. */
+export interface SettleDelivery {
+  type: "settle_delivery";
+  delivery_id: string;
+  outcome:
+    | { kind: "delivered"; http_status: number; attempts: number }
+    | { kind: "given_up"; code: string; reason: string; attempts: number };
+}
+
+export interface RedeliverWebhook {
+  type: "redeliver_webhook";
+  delivery_id: string;
+}
+
+export interface SetSchedule extends Omit<ScheduleSet, "type" | "v"> {
+  type: "set_schedule";
+}
+
+export interface RemoveSchedule {
+  type: "remove_schedule";
+  name: string;
+}
+
+/** A time has come, or somebody wants the schedule's run now. */
+export interface FireSchedule {
+  type: "fire_schedule";
+  name: string;
+  due_at: number;
+  by: ScheduleFired["by"];
+  /** Of the schedule's project; its run is the one to open. */
+  submission: Submit;
+}
+
+/** A time has passed that shall start nothing. */
+export interface SkipSchedule extends Omit<ScheduleSkipped, "type" | "v"> {
+  type: "skip_schedule";
+}
+
 export type Command =
   | ClaimLeadership
   | OpenRun
@@ -135,7 +187,15 @@ export type Command =
   | CordonWorker
   | UncordonWorker
   | Tick
-  | ForgetTasks;
+  | ForgetTasks
+  | AddWebhook
+  | RemoveWebhook
+  | SettleDelivery
+  | RedeliverWebhook
+  | SetSchedule
+  | RemoveSchedule
+  | FireSchedule
+  | SkipSchedule;
 
 /** A refusal: a value, part of the API, never an exception. */
 export interface Rejection {
@@ -160,4 +220,10 @@ export type RejectionCode =
   | "worker_not_available"
   | "worker_does_not_fit"
   | "stale_attempt"
-  | "stale_incarnation";
+  | "stale_incarnation"
+  | "webhook_unknown"
+  | "webhook_limit"
+  | "delivery_unknown"
+  | "schedule_unknown"
+  | "schedule_limit"
+  | "schedule_not_due";

@@ -128,7 +128,7 @@ describe("dependencies", () => {
       a.task("bottom", { dependencies: ["left", "right"] }),
     ]);
     const { events } = given(yard, diamond).when(a.cancel("top"));
-    expect(events.map((event) => ("task_id" in event ? event.task_id : ""))).toEqual([
+    expect(events.flatMap((event) => ("task_id" in event ? [event.task_id] : []))).toEqual([
       "top",
       "left",
       "right",

@@ -12,7 +12,10 @@ import { submit } from "./decide-submit.ts";
 import { cancelTask, dueRetries, forgettable, overdueSkips, releaseTask } from "./decide-task.ts";
 import { assignTask, cordonWorker, loseWorker, registerWorker, uncordonWorker } from "./decide-worker.ts";
 import { accept, reject, type Decision } from "./decision.ts";
+import { withOverdueRunEnds, withRunEnds } from "./run-end.ts";
+import { fireSchedule, removeSchedule, setSchedule, skipSchedule } from "./schedule.ts";
 import type { State } from "./state.ts";
+import { addWebhook, redeliverWebhook, removeWebhook, settleDelivery } from "./webhook.ts";
 
 /** @param now milliseconds since 1970: the time of the record that the events will stand in. */
 export function decide(state: State, command: Command, now: number): Decision {
@@ -20,26 +23,26 @@ export function decide(state: State, command: Command, now: number): Decision {
     case "claim_leadership":
       return accept([
         { ...command, type: "LeaderClaimed", v: 1, epoch: state.epoch + 1 },
-        ...overdueSkips(state),
+        ...withOverdueRunEnds(state, overdueSkips(state)),
       ]);
     case "open_run":
       return openRun(state, command);
     case "submit":
-      return submit(state, command);
+      return withRunEnds(state, submit(state, command));
     case "cancel_task":
-      return cancelTask(state, command);
+      return withRunEnds(state, cancelTask(state, command));
     case "release_task":
       return releaseTask(state, command);
     case "register_worker":
-      return registerWorker(state, command, now);
+      return withRunEnds(state, registerWorker(state, command, now));
     case "assign_task":
       return assignTask(state, command, now);
     case "start_attempt":
       return startAttempt(state, command);
     case "finish_attempt":
-      return finishAttempt(state, command, now);
+      return withRunEnds(state, finishAttempt(state, command, now));
     case "lose_worker":
-      return loseWorker(state, command, now);
+      return withRunEnds(state, loseWorker(state, command, now));
     case "cordon_worker":
       return cordonWorker(state, command);
     case "uncordon_worker":
@@ -48,6 +51,22 @@ export function decide(state: State, command: Command, now: number): Decision {
       return accept(dueRetries(state, now));
     case "forget_tasks":
       return accept(forgettable(state, command.task_ids));
+    case "add_webhook":
+      return addWebhook(state, command);
+    case "remove_webhook":
+      return removeWebhook(state, command);
+    case "settle_delivery":
+      return settleDelivery(state, command);
+    case "redeliver_webhook":
+      return redeliverWebhook(state, command);
+    case "set_schedule":
+      return setSchedule(state, command);
+    case "remove_schedule":
+      return removeSchedule(state, command);
+    case "fire_schedule":
+      return withRunEnds(state, fireSchedule(state, command, now));
+    case "skip_schedule":
+      return skipSchedule(state, command, now);
     default:
       return unreachable(command);
   }

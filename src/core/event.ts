@@ -5,10 +5,23 @@
  * A variant is never changed in place: a new meaning is a new `v`, and every variant ever written keeps a
  * fixture under test/replay.
  */
+import type { ScheduleFired, ScheduleRemoved, ScheduleSet, ScheduleSkipped } from "./event-schedule.ts";
+import type {
+  WebhookAdded,
+  WebhookDelivered,
+  WebhookGivenUp,
+  WebhookRedelivered,
+  WebhookRemoved,
+  WebhookRequested,
+} from "./event-webhook.ts";
 import type { RunId, TaskId, WorkerId } from "./ids.ts";
 import type { Capabilities } from "./requirements.ts";
 import type { AttemptResult } from "./result.ts";
+import type { EndCounts, RunVerdict } from "./run-end.ts";
 import type { EndState, Lease, TaskSpec } from "./task.ts";
+
+export type * from "./event-schedule.ts";
+export type * from "./event-webhook.ts";
 
 /** Every start of a leader. Submissions left unsealed by the former one end here. */
 export interface LeaderClaimed {
@@ -31,6 +44,19 @@ export interface RunOpened {
   project: string;
   run_key: string | null;
   name: string;
+}
+
+/** None of the run's tasks can change any more. A later submission opens it again, for its next end. */
+export interface RunEnded {
+  type: "RunEnded";
+  v: 1;
+  run_id: RunId;
+  /** 1 for the first end of the run. */
+  ended: number;
+  /** Tasks of the run, and how they ended. */
+  total: number;
+  counts: EndCounts;
+  verdict: RunVerdict;
 }
 
 export interface SubmissionOpened {
@@ -217,6 +243,17 @@ export type Event =
   | WorkerLost
   | WorkerCordoned
   | WorkerUncordoned
-  | TasksForgotten;
+  | TasksForgotten
+  | RunEnded
+  | WebhookAdded
+  | WebhookRemoved
+  | WebhookRequested
+  | WebhookDelivered
+  | WebhookGivenUp
+  | WebhookRedelivered
+  | ScheduleSet
+  | ScheduleRemoved
+  | ScheduleFired
+  | ScheduleSkipped;
 
 export type EventType = Event["type"];

@@ -7,7 +7,10 @@ import type * as E from "./event.ts";
 import { admit, endTask, enqueue, forget, setStatus, takeBack } from "./evolve-task.ts";
 import { claimDevices, freeLease, registerWorker } from "./evolve-worker.ts";
 import { openRun } from "./run.ts";
+import { evolveRunEnded } from "./run-end.ts";
+import { evolveSchedule } from "./schedule.ts";
 import { activeLease, type State, type Task } from "./state.ts";
+import { evolveWebhook } from "./webhook.ts";
 
 /** Moves the state on to the record whose events come next. `at` is the record's time, never going back. */
 export function beginRecord(state: State, record: { position: number; at: number }): void {
@@ -65,6 +68,20 @@ export function evolve(state: State, event: E.Event): void {
       return;
     case "TasksForgotten":
       return forget(state, event.task_ids);
+    case "RunEnded":
+      return evolveRunEnded(state, event);
+    case "WebhookAdded":
+    case "WebhookRemoved":
+    case "WebhookRequested":
+    case "WebhookDelivered":
+    case "WebhookGivenUp":
+    case "WebhookRedelivered":
+      return evolveWebhook(state, event);
+    case "ScheduleSet":
+    case "ScheduleRemoved":
+    case "ScheduleFired":
+    case "ScheduleSkipped":
+      return evolveSchedule(state, event);
     default:
       return unreachable(event);
   }

@@ -4,14 +4,18 @@
  */
 import { assert } from "./assert.ts";
 import { noCounts } from "./run.ts";
+import { checkRunEnds, checkRunsEnded } from "./run-end.ts";
 import { activeLease, type State, type Task, type Worker } from "./state.ts";
 import { hasEnded, INFRASTRUCTURE_BUDGET } from "./task.ts";
+import { checkDeliveries } from "./webhook.ts";
 
 export function checkInvariants(state: State): void {
   for (const task of state.tasks.values()) checkTask(state, task);
   for (const worker of state.workers.values()) checkWorker(worker);
   checkQueues(state);
   checkRuns(state);
+  checkRunEnds(state);
+  checkDeliveries(state);
   for (const [key, taskId] of state.concurrencyKeys) {
     const holders = [...state.workers.values()].filter((w) => w.held.get(taskId)?.concurrencyKey === key);
     assert(holders.length === 1, () => `concurrency key ${key} has ${holders.length} holders`);
@@ -50,6 +54,7 @@ function checkDependencies(task: Task): void {
 
 /** What holds once all consequences of a command are folded, not between two of its events. */
 export function checkSettled(state: State): void {
+  checkRunsEnded(state);
   for (const task of state.tasks.values()) {
     if (task.status.state !== "pending" || task.status.waits_for !== "dependencies") continue;
     for (const id of task.spec.dependencies) {

@@ -42,6 +42,8 @@ function forgetOldRuns(state: State): void {
     if (state.runs.size < RUN_LIMIT && run.opened_at >= state.at - RUN_LIFETIME_MS) return;
     if (run.remembered > 0 || openCount(run) > 0) continue;
     state.runs.delete(run.run_id);
+    state.runEnds.delete(run.run_id);
+    state.runWebhooks.delete(run.run_id);
     if (run.run_key !== null) state.runKeys.delete(`${run.project}/${run.run_key}`);
   }
 }

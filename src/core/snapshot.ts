@@ -4,6 +4,8 @@
  */
 import { assert } from "./assert.ts";
 import { classOf } from "./evolve-task.ts";
+import type { RunEnd } from "./run-end.ts";
+import type { Schedule } from "./schedule.ts";
 import {
   createState,
   type HeldLease,
@@ -16,6 +18,7 @@ import {
   type Worker,
 } from "./state.ts";
 import { hasEnded, type TaskSpec, type TaskStatus } from "./task.ts";
+import type { Delivery, Webhook } from "./webhook.ts";
 
 export type SnapshotLine =
   | {
@@ -29,6 +32,11 @@ export type SnapshotLine =
       next_seq: number;
     }
   | { kind: "run"; run: Run }
+  | { kind: "run_end"; end: RunEnd }
+  | { kind: "webhook"; webhook: Webhook }
+  | { kind: "run_webhooks"; run_id: string; webhooks: readonly Webhook[] }
+  | { kind: "delivery"; delivery: Delivery }
+  | { kind: "schedule"; schedule: Schedule }
   | { kind: "worker"; worker: SavedWorker }
   | { kind: "key"; key: string; remembered: Remembered }
   | { kind: "submission"; submission: Submission }
@@ -61,6 +69,12 @@ export function* saveState(state: State): Generator<SnapshotLine> {
   const { clusterId: cluster_id, leader, epoch, position, at, nextSeq: next_seq } = state;
   yield { kind: "state", format: 1, cluster_id, leader, epoch, position, at, next_seq };
   for (const run of state.runs.values()) yield { kind: "run", run };
+  for (const end of state.runEnds.values()) yield { kind: "run_end", end };
+  for (const webhook of state.webhooks.values()) yield { kind: "webhook", webhook };
+  for (const [run_id, webhooks] of state.runWebhooks) yield { kind: "run_webhooks", run_id, webhooks };
+  for (const delivery of state.deliveries.values()) yield { kind: "delivery", delivery };
+  for (const delivery of state.pastDeliveries.values()) yield { kind: "delivery", delivery };
+  for (const schedule of state.schedules.values()) yield { kind: "schedule", schedule };
   for (const worker of state.workers.values()) yield { kind: "worker", worker: savedWorker(worker) };
   for (const [key, remembered] of state.idempotency) yield { kind: "key", key, remembered };
   // A large submission spans records, and a snapshot may fall between two of them.
@@ -122,6 +136,21 @@ export function restoreState(lines: Iterable<SnapshotLine>): State {
         if (line.run.run_key !== null)
           state.runKeys.set(`${line.run.project}/${line.run.run_key}`, line.run.run_id);
         break;
+      case "run_end":
+        state.runEnds.set(line.end.run_id, line.end);
+        break;
+      case "webhook":
+        state.webhooks.set(line.webhook.webhook_id, line.webhook);
+        break;
+      case "run_webhooks":
+        state.runWebhooks.set(line.run_id, line.webhooks);
+        break;
+      case "delivery":
+        restoreDelivery(state, line.delivery);
+        break;
+      case "schedule":
+        state.schedules.set(line.schedule.name, line.schedule);
+        break;
       case "worker":
         restoreWorker(state, line.worker);
         break;
@@ -145,6 +174,11 @@ export function restoreState(lines: Iterable<SnapshotLine>): State {
   for (const { task } of ended.sort((a, b) => a.rank - b.rank)) state.ended.add(task);
   for (const { task, ids } of waiting) task.dependants = ids.flatMap((id) => state.tasks.get(id) ?? []);
   return state;
+}
+
+function restoreDelivery(state: State, delivery: Delivery): void {
+  const among = delivery.outcome === null ? state.deliveries : state.pastDeliveries;
+  among.set(delivery.delivery_id, delivery);
 }
 
 function restoreHeader(state: State, line: Extract<SnapshotLine, { kind: "state" }>): void {

@@ -8,7 +8,10 @@
 import type { RunId, TaskId, WorkerId } from "./ids.ts";
 import type { ReadyQueue } from "./ready-queue.ts";
 import type { Capabilities, Requirements, Resources } from "./requirements.ts";
+import type { RunEnd } from "./run-end.ts";
+import type { Schedule } from "./schedule.ts";
 import type { EndState, Lease, TaskSpec, TaskState, TaskStatus } from "./task.ts";
+import type { Delivery, Webhook } from "./webhook.ts";
 
 /** Tasks with equal requirements and resources. */
 export interface TaskClass {
@@ -124,6 +127,15 @@ export interface State {
   readonly runs: Map<RunId, Run>;
   /** `project/run_key` to run. */
   readonly runKeys: Map<string, RunId>;
+  /** The newest end of each run that has ended once. */
+  readonly runEnds: Map<RunId, RunEnd>;
+  /** Told of the ends of all runs, and of single ones. */
+  readonly webhooks: Map<string, Webhook>;
+  readonly runWebhooks: Map<RunId, readonly Webhook[]>;
+  /** To be made, and those of the recent past in the order in which they ended. */
+  readonly deliveries: Map<string, Delivery>;
+  readonly pastDeliveries: Map<string, Delivery>;
+  readonly schedules: Map<string, Schedule>;
   /** Opened and not yet sealed. */
   readonly submissions: Map<string, Submission>;
   /** `project/key`, oldest first. */
@@ -151,6 +163,12 @@ export function createState(): State {
     classes: new Map(),
     runs: new Map(),
     runKeys: new Map(),
+    runEnds: new Map(),
+    webhooks: new Map(),
+    runWebhooks: new Map(),
+    deliveries: new Map(),
+    pastDeliveries: new Map(),
+    schedules: new Map(),
     submissions: new Map(),
     idempotency: new Map(),
     workers: new Map(),

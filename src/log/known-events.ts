@@ -26,6 +26,17 @@ const NEWEST: Record<EventType, number> = {
   WorkerCordoned: 1,
   WorkerUncordoned: 1,
   TasksForgotten: 1,
+  RunEnded: 1,
+  WebhookAdded: 1,
+  WebhookRemoved: 1,
+  WebhookRequested: 1,
+  WebhookDelivered: 1,
+  WebhookGivenUp: 1,
+  WebhookRedelivered: 1,
+  ScheduleSet: 1,
+  ScheduleRemoved: 1,
+  ScheduleFired: 1,
+  ScheduleSkipped: 1,
 };
 
 /** Type and newest version of every event variant. */

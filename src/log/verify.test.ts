@@ -74,6 +74,18 @@ describe("verify", () => {
     });
   });
 
+  it("does not believe the end of a run that has open tasks", async () => {
+    const { log, history } = await withHistory();
+    const open = [...history.state.tasks.values()].find(({ status }) => !hasEnded(status));
+    const run_id = open?.spec.run_id ?? "";
+    const total = history.state.runs.get(run_id)?.total ?? 0;
+    const counts = { completed: total, failed: 0, timed_out: 0, cancelled: 0, skipped: 0 };
+    const ended = (history.state.runEnds.get(run_id)?.ended ?? 0) + 1;
+    await forge(log, [{ type: "RunEnded", v: 1, run_id, ended, total, counts, verdict: "passed" }]);
+    const { problems } = await verifyLog(log);
+    expect(problems.join()).toMatch(new RegExp(`run ${run_id} ended with ${total} tasks: it had`));
+  });
+
   it("does not miss tasks whose submission was never sealed", async () => {
     const { log, history } = await withHistory();
     const before = await verifyLog(log);

@@ -5,7 +5,7 @@
  * same answer: a defect in the one does not hide behind the other. Everything found is reported, so the first
  * problem does not end the search.
  */
-import { createState, hasEnded, isEndState, type Event, type State } from "../core/index.ts";
+import { createState, hasEnded, isEndState, openCount, type Event, type State } from "../core/index.ts";
 import type { EventLog } from "./event-log.ts";
 import { createChain, foldRecord, GENESIS, type Chain } from "./fold.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -63,27 +63,39 @@ function followRecord(fold: Fold, stored: Parameters<Chain["accept"]>[0]): void 
 }
 
 interface Entry {
+  run: RunTally;
   ends: number;
   attempts: number;
   /** Attempts whose result was accepted, in order. */
   accepted: number[];
 }
 
+/** Tasks of a run, and ends of tasks. */
+interface RunTally {
+  tasks: number;
+  ends: number;
+}
+
 const PROBLEMS_SHOWN = 20;
 
 class Ledger {
   readonly #tasks = new Map<string, Entry>();
-  readonly #unsealed = new Map<string, string[]>();
+  readonly #runs = new Map<string, RunTally>();
+  readonly #unsealed = new Map<string, { run: RunTally; ids: string[] }>();
   readonly #problems: string[] = [];
   #results = 0;
   #fenced = 0;
 
   constructor(start: State) {
-    for (const [id, { status, attempts }] of start.tasks) {
-      this.#tasks.set(id, { ends: hasEnded(status) ? 1 : 0, attempts, accepted: [] });
+    for (const run of start.runs.values()) {
+      this.#runs.set(run.run_id, { tasks: run.total, ends: run.total - openCount(run) });
     }
-    for (const { submission_id, tasks } of start.submissions.values()) {
-      this.#unsealed.set(submission_id, idsOf(tasks));
+    for (const [id, { spec, status, attempts }] of start.tasks) {
+      const run = this.#run(spec.run_id);
+      this.#tasks.set(id, { run, ends: hasEnded(status) ? 1 : 0, attempts, accepted: [] });
+    }
+    for (const { submission_id, run_id, tasks } of start.submissions.values()) {
+      this.#unsealed.set(submission_id, { run: this.#run(run_id), ids: idsOf(tasks) });
     }
   }
 
@@ -96,9 +108,9 @@ class Ledger {
       case "LeaderClaimed":
         return this.#unsealed.clear();
       case "SubmissionOpened":
-        return void this.#unsealed.set(event.submission_id, []);
+        return void this.#unsealed.set(event.submission_id, { run: this.#run(event.run_id), ids: [] });
       case "TasksAdded":
-        return void this.#unsealed.get(event.submission_id)?.push(...idsOf(event.tasks));
+        return void this.#unsealed.get(event.submission_id)?.ids.push(...idsOf(event.tasks));
       case "SubmissionSealed":
         return this.#seal(event.submission_id);
       case "AttemptAssigned":
@@ -116,6 +128,8 @@ class Ledger {
       case "ResultRefused":
         this.#fenced += 1;
         return;
+      case "RunEnded":
+        return this.#endRun(event.run_id, event.total);
       case "RunOpened":
       case "RetriesDue":
       case "AttemptStarted":
@@ -126,16 +140,40 @@ class Ledger {
       case "WorkerCordoned":
       case "WorkerUncordoned":
       case "TasksForgotten":
+      case "WebhookAdded":
+      case "WebhookRemoved":
+      case "WebhookRequested":
+      case "WebhookDelivered":
+      case "WebhookGivenUp":
+      case "WebhookRedelivered":
+      case "ScheduleSet":
+      case "ScheduleRemoved":
+      case "ScheduleFired":
+      case "ScheduleSkipped":
         return;
     }
   }
 
   #seal(submissionId: string): void {
-    for (const id of this.#unsealed.get(submissionId) ?? []) {
+    const { run = { tasks: 0, ends: 0 }, ids = [] } = this.#unsealed.get(submissionId) ?? {};
+    for (const id of ids) {
       if (this.#tasks.has(id)) this.note(`task ${id} was submitted twice`);
-      this.#tasks.set(id, { ends: 0, attempts: 0, accepted: [] });
+      this.#tasks.set(id, { run, ends: 0, attempts: 0, accepted: [] });
     }
+    run.tasks += ids.length;
     this.#unsealed.delete(submissionId);
+  }
+
+  #run(id: string): RunTally {
+    let run = this.#runs.get(id);
+    if (run === undefined) this.#runs.set(id, (run = { tasks: 0, ends: 0 }));
+    return run;
+  }
+
+  #endRun(id: string, total: number): void {
+    const { tasks, ends } = this.#run(id);
+    if (total === tasks && total === ends) return;
+    this.note(`run ${id} ended with ${total} tasks: it had ${tasks}, of which ${ends} had ended`);
   }
 
   #assign(id: string, attempt: number): void {
@@ -152,14 +190,16 @@ class Ledger {
   }
 
   #end(id: string): void {
-    this.#entry(id).ends += 1;
+    const entry = this.#entry(id);
+    entry.ends += 1;
+    entry.run.ends += 1;
   }
 
   #entry(id: string): Entry {
     const known = this.#tasks.get(id);
     if (known !== undefined) return known;
     this.note(`an event names task ${id}, which no sealed submission holds`);
-    const entry = { ends: 0, attempts: 0, accepted: [] };
+    const entry = { run: { tasks: 0, ends: 0 }, ends: 0, attempts: 0, accepted: [] };
     this.#tasks.set(id, entry);
     return entry;
   }

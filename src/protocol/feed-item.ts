@@ -27,7 +27,31 @@ const taskEnded = z.object({
   reason: z.nullable(z.string()),
 });
 
-const items = [taskStarted, attemptEnded, taskEnded] as const;
+const ended = z.int().check(z.minimum(0));
+const runEnded = z
+  .object({
+    kind: z.literal("run_ended"),
+    position: z.int(),
+    at: z.number(),
+    run_id: z.string(),
+    ended: z.int().check(z.minimum(1)),
+    total: ended,
+    counts: z.object({
+      completed: ended,
+      failed: ended,
+      timed_out: ended,
+      cancelled: ended,
+      skipped: ended,
+    }),
+    verdict: z.enum(["passed", "failed", "cancelled"]),
+  })
+  .check(
+    z.describe(
+      "None of the run's tasks can change any more; tasks submitted later make it end again, as the next.",
+    ),
+  );
+
+const items = [taskStarted, attemptEnded, taskEnded, runEnded] as const;
 export const feedItem = z.discriminatedUnion("kind", [...items]);
 export const feedLine = named(
   "FeedLine",

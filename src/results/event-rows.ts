@@ -9,6 +9,7 @@ import type * as Core from "../core/index.ts";
 import type { TaskPayload } from "../protocol/index.ts";
 import type { RowSink } from "./appenders.ts";
 import { readJson, toJson } from "./json-text.ts";
+import { addDelivery, addRunEnd, addScheduleTime } from "./run-end-rows.ts";
 
 /** Where an event stands in the log. */
 export interface Moment {
@@ -152,6 +153,14 @@ function addEvent(event: Core.Event, moment: Moment, sink: RowSink): void {
       const { run_id, project, run_key, name } = event;
       return sink.add("runs", { run_id, project, run_key, name, opened_at: moment.at });
     }
+    case "RunEnded":
+      return addRunEnd(event, moment, sink);
+    case "WebhookDelivered":
+    case "WebhookGivenUp":
+      return addDelivery(event, moment, sink);
+    case "ScheduleFired":
+    case "ScheduleSkipped":
+      return addScheduleTime(event, moment, sink);
     case "TaskSkipped": {
       const reason = `dependency ${event.because.task_id} ended as ${event.because.state}`;
       return addEnd({ ...event, state: "skipped", reason, lease: null }, moment, sink);
@@ -194,6 +203,12 @@ function addEvent(event: Core.Event, moment: Moment, sink: RowSink): void {
     case "AttemptStarted":
     case "AttemptReleased":
     case "TasksForgotten":
+    case "WebhookAdded":
+    case "WebhookRemoved":
+    case "WebhookRequested":
+    case "WebhookRedelivered":
+    case "ScheduleSet":
+    case "ScheduleRemoved":
       return;
     default:
       event satisfies never;

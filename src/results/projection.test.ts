@@ -147,6 +147,36 @@ describe("attempts", () => {
   });
 });
 
+describe("a run", () => {
+  it("has a row for each of its ends, and its deliveries one for how they ended", async () => {
+    await history.run({ type: "add_webhook", webhook_id: "h", url: "https://example.com", run_id: null });
+    await attempt(history, await oneTask(), result({}));
+    const [delivery_id = ""] = history.state.deliveries.keys();
+    const outcome = { kind: "given_up", code: "webhook_answer", reason: "500", attempts: 3 } as const;
+    await history.run({ type: "settle_delivery", delivery_id, outcome });
+    await attempt(history, await oneTask(), result({ outcome: "failed" }));
+    expect(await rows("SELECT run_id, ended, total, completed, failed, verdict FROM run_ends")).toEqual([
+      { run_id, ended: "1", total: "1", completed: "1", failed: "0", verdict: "passed" },
+      { run_id, ended: "2", total: "2", completed: "1", failed: "1", verdict: "failed" },
+    ]);
+    expect(await rows("SELECT delivery_id, outcome, code, attempts FROM webhook_deliveries")).toEqual([
+      { delivery_id, outcome: "given_up", code: "webhook_answer", attempts: "3" },
+    ]);
+  });
+
+  it("that a schedule starts is named with its time", async () => {
+    const name = "nightly";
+    const when = { cron: "0 3 * * *", timezone: "UTC", overlap: "skip" } as const;
+    await history.run({ type: "set_schedule", name, project: "default", ...when, tasks: "[]" });
+    const due_at = history.now + 1;
+    await history.run(worker("w1", "w1-b"));
+    await history.run({ type: "skip_schedule", name, due_at, cause: "missed", reason: "too late" });
+    expect(await rows("SELECT schedule, outcome, run_id, reason FROM schedule_times")).toEqual([
+      { schedule: name, outcome: "missed", run_id: null, reason: "too late" },
+    ]);
+  });
+});
+
 it("follows a worker through loss, return and cordon in worker_latest", async () => {
   const latest = "SELECT state, cordoned FROM worker_latest";
   await history.run({ type: "lose_worker", worker_id: "w1", incarnation: "w1-a", reason: "silent" });

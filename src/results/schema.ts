@@ -9,7 +9,7 @@
  * Times are TIMESTAMP in UTC. A JSON column holds valid JSON or NULL, always: one bad row would break every
  * later query of the column.
  */
-export const FORMAT = "1";
+export const FORMAT = "2";
 
 const TYPES = {
   text: "VARCHAR",
@@ -35,6 +35,38 @@ interface ValueOf {
 
 export const TABLES = {
   runs: { run_id: "text", project: "text", run_key: "text", name: "text", opened_at: "time" },
+  run_ends: {
+    run_id: "text",
+    ended: "int",
+    ended_at: "time",
+    log_position: "int",
+    total: "int",
+    completed: "int",
+    failed: "int",
+    timed_out: "int",
+    cancelled: "int",
+    skipped: "int",
+    verdict: "text",
+  },
+  webhook_deliveries: {
+    recorded_at: "time",
+    delivery_id: "text",
+    webhook_id: "text",
+    run_id: "text",
+    outcome: "text",
+    http_status: "int",
+    code: "text",
+    reason: "text",
+    attempts: "int",
+  },
+  schedule_times: {
+    recorded_at: "time",
+    schedule: "text",
+    due_at: "time",
+    outcome: "text",
+    run_id: "text",
+    reason: "text",
+  },
   submissions: {
     submission_id: "text",
     project: "text",
@@ -243,6 +275,9 @@ const VIEWS: Readonly<Record<string, string>> = {
 
 const TABLE_COMMENTS: Readonly<Record<TableName, string>> = {
   runs: "what belongs together: one testyard run, or tasks submitted under one key",
+  run_ends: "one row for each end of a run: more than one where tasks were added after an end",
+  webhook_deliveries: "how each telling of a run's end to a webhook came out",
+  schedule_times: "times of schedules that came, and what they started",
   submissions: "one row for each accepted submission of one or many tasks",
   task_specs: "what each task was submitted as; how it ended stands in task_ends, both in tasks",
   task_ends: "one row for each task that has ended",
@@ -278,6 +313,10 @@ const COMMENTS: Readonly<Record<string, string>> = {
   "cases.outcome": "passed, failed, skipped or error",
   "metrics.better": "lower or higher; NULL when nobody said",
   "workers.hw_class": "hardware that is alike has the same class",
+  "run_ends.ended": "1 for the first end of the run; tasks submitted later made it end again",
+  "run_ends.verdict": "passed, failed or cancelled",
+  "webhook_deliveries.outcome": "delivered or given_up",
+  "schedule_times.outcome": "fired by time or hand, or why it started nothing: overlap, missed, refused",
   "attempts.started_at": "by the clock of the worker; NULL when the attempt never reported",
   "attempts.outcome": "passed, failed, timed_out, cancelled, infrastructure, or lost with its worker",
   "attempts.is_final": "the task ended with this attempt; no other attempt of it counts",

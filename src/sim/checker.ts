@@ -31,6 +31,7 @@ export class Checker {
   readonly #acknowledged = new Set<string>();
   /** Tasks that run alone, with what they are alone in: their key, or themselves. */
   readonly #alone = new Map<string, string>();
+  readonly #runEnds = new Map<string, number>();
   #position = 0;
 
   constructor(coverage: Coverage) {
@@ -87,6 +88,8 @@ export class Checker {
       case "TaskSkipped":
         this.coverage.reached("a task was skipped");
         return this.#end(event.task_id, "skipped");
+      case "RunEnded":
+        return this.#runEnded(event);
       case "ResultRefused":
         return this.coverage.reached("a late result was refused");
       case "WorkerLost":
@@ -95,6 +98,15 @@ export class Checker {
       default:
         return;
     }
+  }
+
+  /** What is told of a run's end is true, and told once: receivers act on it. */
+  #runEnded({ run_id, ended, total, counts }: Extract<Event, { type: "RunEnded" }>): void {
+    assert(ended === (this.#runEnds.get(run_id) ?? 0) + 1, `end ${ended} of run ${run_id} is out of turn`);
+    this.#runEnds.set(run_id, ended);
+    const told = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    assert(told === total && told === this.#outcomes.size, `run ${run_id} ended with ${told} of its tasks`);
+    this.coverage.reached(ended === 1 ? "a run ended" : "a run ended again");
   }
 
   #end(taskId: string, state: string): void {

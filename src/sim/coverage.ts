@@ -20,6 +20,8 @@ export const SITUATIONS = [
   "a task was skipped",
   "a task was poisoned",
   "a submission was answered from its key",
+  "a run ended",
+  "a run ended again",
 ] as const;
 
 export type Situation = (typeof SITUATIONS)[number];

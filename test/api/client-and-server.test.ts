@@ -55,6 +55,7 @@ test("a feed tells everything once although the coordinator stops and starts mea
   await client.cancelTask(a);
   const told: string[] = [];
   for await (const item of client.feed(run.run_id, { from: run.position })) {
+    if (item.kind === "run_ended") break;
     told.push(`${item.kind} ${item.task_id}`);
     if (item.task_id === a) await client.cancelTask(b);
     if (item.task_id === b) {
@@ -63,7 +64,6 @@ test("a feed tells everything once although the coordinator stops and starts mea
       await client.cancelTask(c);
     }
     if (item.task_id === c) await client.cancelTask(d);
-    if (item.task_id === d) break;
   }
   expect(told).toEqual(task_ids.map((id) => `task_ended ${id}`));
   expect(await client.run(run.run_id)).toMatchObject({ open: 0, total: 4, counts: { cancelled: 4 } });

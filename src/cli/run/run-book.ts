@@ -104,6 +104,7 @@ export class RunBook {
 
   /** @returns what is news, null for what was known */
   apply(item: FeedItem): Change | null {
+    if (item.kind === "run_ended") return null;
     const entry = this.#entries.get(item.task_id) ?? this.#add(stranger(item.task_id));
     switch (item.kind) {
       case "task_started":

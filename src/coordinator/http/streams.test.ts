@@ -76,7 +76,7 @@ function read(
   return { next, item, stop };
 }
 
-const told = (item: FeedItem) => `${item.kind} ${item.task_id}`;
+const told = (item: FeedItem) => `${item.kind} ${"task_id" in item ? item.task_id : item.ended}`;
 
 describe("a run's feed", () => {
   test("tells what the log holds, says how far that goes, and then what comes", async () => {
@@ -94,6 +94,9 @@ describe("a run's feed", () => {
     expect(told(await reading.item())).toBe(`task_started ${b}`);
     yard.coordinator.loop.execute({ type: "cancel_task", task_id: b, reason: "enough" });
     expect(await reading.item()).toMatchObject({ kind: "task_ended", state: "cancelled", reason: "enough" });
+    const counts = { completed: 1, failed: 0, timed_out: 0, cancelled: 1, skipped: 0 };
+    const end = { kind: "run_ended", run_id, ended: 1, total: 2, counts, verdict: "cancelled" };
+    expect(await reading.item()).toMatchObject(end);
     await reading.stop();
   });
 
@@ -163,8 +166,8 @@ describe("a feed that is hard to read", () => {
       await loop.committed();
     }
     const seen: string[] = [];
-    while (seen.length < 50) seen.push((await reading.item()).task_id);
-    expect(seen).toEqual(task_ids);
+    while (seen.length < 50) seen.push(told(await reading.item()));
+    expect(seen).toEqual(task_ids.map((id) => `task_ended ${id}`));
     await reading.stop();
   });
 

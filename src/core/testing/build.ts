@@ -163,6 +163,15 @@ export function uncordon(worker_id: string): C.UncordonWorker {
   return { type: "uncordon_worker", worker_id };
 }
 
+export function schedule(
+  name: string,
+  change: "skip" | "allow" | "remove",
+): C.SetSchedule | C.RemoveSchedule {
+  if (change === "remove") return { type: "remove_schedule", name };
+  const when = { cron: "* * * * *", timezone: "UTC", overlap: change } as const;
+  return { type: "set_schedule", name, project: "default", ...when, tasks: "[]" };
+}
+
 export function forget(...task_ids: string[]): C.ForgetTasks {
   return { type: "forget_tasks", task_ids };
 }

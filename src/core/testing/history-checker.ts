@@ -6,10 +6,13 @@
  * and one is out at a time; one accepted outcome per task, of the attempt that was out; end states never
  * change; poisoned leaves by release or cancel only; no start before all dependencies succeeded, and
  * skipped for a reason that is true; slots, devices, amounts, exclusive hosts and concurrency keys are
- * never given twice; the budgets of attempts hold; a key stands for one submission.
+ * never given twice; the budgets of attempts hold; a key stands for one submission; a run ends when its
+ * tasks have, and again when it got more; each end is told once to each webhook there was; the times of a
+ * schedule are settled in order, each once.
  */
 import type { Event } from "../event.ts";
 import type { EndState, Lease, TaskSpec } from "../task.ts";
+import { AutomationBook } from "./automation-book.ts";
 import { WorkerBook, type Must } from "./worker-book.ts";
 import type { Recorded } from "./yard.ts";
 
@@ -41,6 +44,9 @@ class HistoryChecker {
   readonly #workers = new WorkerBook();
   readonly #keys = new Map<string, number>();
   #open = new Map<string, { key: string | null; tasks: TaskSpec[] }>();
+  /** Tasks that a run had when it ended. */
+  readonly #ends = new Map<string, { ended: number; total: number }>();
+  readonly #automation = new AutomationBook();
   #epoch = 0;
 
   see({ at, event }: Recorded): void {
@@ -107,13 +113,30 @@ class HistoryChecker {
           must(end === null && out === null, "a retry comes due while the task waits");
         }
         return;
+      case "RunEnded":
+        return this.#runEnded(event, must);
       case "TasksForgotten":
         for (const id of event.task_ids)
           must(this.#story(id).end !== null, "a task is forgotten after its end");
         return;
       default:
-        return;
+        return this.#automation.see(event, { at, must });
     }
+  }
+
+  #runEnded(event: Extract<Event, { type: "RunEnded" }>, must: Must): void {
+    const { run_id, total, counts } = event;
+    const stories = [...this.#stories.values()].filter(({ spec }) => spec.run_id === run_id);
+    must(stories.length === total && total > 0, "the end of a run counts its tasks");
+    for (const [state, count] of Object.entries(counts)) {
+      must(stories.filter(({ end }) => end === state).length === count, `the end of a run counts ${state}`);
+    }
+    const ended = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    must(ended === total, "a run ends when all its tasks have");
+    const before = this.#ends.get(run_id) ?? { ended: 0, total: 0 };
+    must(event.ended === before.ended + 1 && total > before.total, "a run ends again when it got tasks");
+    this.#ends.set(run_id, event);
+    this.#automation.runEnded(event);
   }
 
   #story(id: string): Story {
@@ -205,6 +228,12 @@ class HistoryChecker {
       if (end !== null) continue;
       const dead = spec.dependencies.find((id) => (this.#endOf(id) ?? "completed") !== "completed");
       if (dead !== undefined) throw new Error(`task ${spec.task_id} waits for ${dead} for ever`);
+    }
+    const open = [...this.#stories.values()].filter(({ end }) => end === null);
+    for (const { spec } of this.#stories.values()) {
+      if (open.some((story) => story.spec.run_id === spec.run_id)) continue;
+      const total = [...this.#stories.values()].filter((story) => story.spec.run_id === spec.run_id).length;
+      if (this.#ends.get(spec.run_id)?.total !== total) throw new Error(`run ${spec.run_id} never ended`);
     }
   }
 }

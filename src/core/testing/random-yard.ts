@@ -31,6 +31,10 @@ const KINDS = {
   claim: 1,
   unsealed: 1,
   crash: 3,
+  webhook: 1,
+  settle: 2,
+  schedule: 1,
+  fire: 2,
 } as const;
 
 type Kind = keyof typeof KINDS;
@@ -168,10 +172,47 @@ export class RandomYard extends Yard {
         return a.forget(...[...tasks.keys()].filter((_, n) => (n + i) % 2 === 0));
       case "claim":
         return a.claim;
+      case "webhook":
+        return this.#webhook(i, b);
+      case "settle":
+        return this.#settle(i, b);
+      case "schedule":
+        return a.schedule(`s${i % 2}`, b % 5 === 0 ? "remove" : b % 2 === 0 ? "skip" : "allow");
+      case "fire":
+        return this.#fire(i, b, c);
       case "unsealed":
       case "crash":
         return null;
     }
+  }
+
+  #webhook(i: number, b: number): Command {
+    const webhook_id = `h${i % 3}`;
+    if (b % 4 === 0) return { type: "remove_webhook", webhook_id };
+    const run_id = b % 4 === 1 ? "run" : null;
+    return { type: "add_webhook", webhook_id, url: `https://example.com/${webhook_id}`, run_id };
+  }
+
+  #settle(i: number, b: number): Command | null {
+    const past = pick([...this.state.pastDeliveries.keys()], i);
+    if (b % 3 === 0) return past === undefined ? null : { type: "redeliver_webhook", delivery_id: past };
+    const delivery_id = pick([...this.state.deliveries.keys()], i) ?? past;
+    if (delivery_id === undefined) return null;
+    const outcome =
+      b % 3 === 1
+        ? ({ kind: "delivered", http_status: 200, attempts: 1 } as const)
+        : ({ kind: "given_up", code: "webhook_answer", reason: "500", attempts: 9 } as const);
+    return { type: "settle_delivery", delivery_id, outcome };
+  }
+
+  #fire(i: number, b: number, c: number): Command {
+    const name = `s${i % 2}`;
+    const due_at = this.now - (b % 3) * 100;
+    if (c % 4 === 0) return { type: "skip_schedule", name, due_at, cause: "missed", reason: "too late" };
+    const run_id = `run${this.#made++}`;
+    const tasks = [a.task(`t${this.#made++}`, { run_id })];
+    const submission = a.submit(tasks, { run_id, submission_id: `s${this.#made}` });
+    return { type: "fire_schedule", name, due_at, by: c % 4 === 1 ? "hand" : "time", submission };
   }
 
   #release(i: number): Command | null {
