@@ -1,5 +1,6 @@
 /** Values of flags, checked where they are read; all times are in seconds. */
 import { InvalidArgumentError } from "commander";
+import { patternProblem } from "../protocol/index.ts";
 
 export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
@@ -77,4 +78,10 @@ function unquoted(word: string): string {
     if (escaped !== undefined) return escaped as string;
     return double === undefined ? (single as string) : (double as string).replace(/\\(["\\$`])/g, "$1");
   });
+}
+
+export function artifactPattern(text: string, before: string[] | undefined): string[] {
+  const problem = patternProblem(text);
+  if (problem !== null) throw new InvalidArgumentError(`${problem}.`);
+  return [...(before ?? []), text];
 }

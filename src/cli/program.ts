@@ -1,5 +1,6 @@
 /** The command tree: one file each, gathered here, with the manners that all share. */
 import { Command } from "commander";
+import { registerArtifacts } from "./commands/artifacts.ts";
 import { registerAttach } from "./commands/attach.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCancel } from "./commands/cancel.ts";
@@ -29,7 +30,15 @@ type Register = (program: Command, finish: Finish) => void;
 /** A new command is a line here, in the group where somebody would look for it. */
 const GROUPS: Readonly<Record<string, readonly Register[]>> = {
   "Run:": [registerRun, registerSubmit, registerAttach, registerCancel, registerRelease],
-  "Look:": [registerTasks, registerTask, registerExplain, registerLogs, registerWorkers, registerQuery],
+  "Look:": [
+    registerTasks,
+    registerTask,
+    registerExplain,
+    registerLogs,
+    registerArtifacts,
+    registerWorkers,
+    registerQuery,
+  ],
   "Operate:": [registerCordon, registerUncordon, registerDrain, registerVerify, registerBench],
   "Serve:": [registerUp, registerCoordinator, registerWorker],
 };

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type {
+  ArtifactView,
   CaseView,
   DashboardView,
   DurationView,
@@ -21,6 +22,7 @@ import type {
   WorkerView,
 } from "../protocol/index.ts";
 import type { BlobTransport } from "../workspace/index.ts";
+import { listArtifacts, readArtifact, type ArtifactName } from "./artifacts.ts";
 import { createBlobTransport } from "./blob-transport.ts";
 import { readFeed, type FeedOptions } from "./feed.ts";
 import { readLog, type LogOptions } from "./log.ts";
@@ -78,6 +80,10 @@ export interface Client {
   /** Until the signal aborts or the reader stops. */
   feed(runId: string, options?: FeedOptions): AsyncIterable<FeedItem>;
   log(taskId: string, options?: LogOptions): AsyncIterable<Uint8Array>;
+  /** What all attempts of a task left. */
+  artifacts(taskId: string): Promise<ArtifactView[]>;
+  /** The bytes of one of them. */
+  artifact(taskId: string, name: ArtifactName & { signal?: AbortSignal }): AsyncIterable<Uint8Array>;
   /** The cases that count, of a whole run. */
   cases(runId: string): AsyncIterable<CaseView>;
   /** One SELECT over the results. Values for `?` are given in order. */
@@ -107,6 +113,8 @@ export function connect(options: ConnectOptions): Client {
       requests.json({ method: "POST", path: "/api/query", json: { sql, ...more }, isRepeatable: true }),
     feed: (id, more = {}) => readFeed(requests, id, more),
     log: (id, more = {}) => readLog(requests, id, more),
+    artifacts: (id) => listArtifacts(requests, id),
+    artifact: (id, name) => readArtifact(requests, id, name),
     cases: (id) =>
       everyItem((cursor) => get<Page<CaseView>>(`${runPath(id)}/cases`, { limit: CASES_PER_PAGE, cursor })),
     document: async (ref) => JSON.parse(await documentText(requests, ref)) as ResultDocument,

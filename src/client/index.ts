@@ -1,4 +1,5 @@
 /** The typed client of the HTTP API, and where this user's coordinators are found. */
+export type { ArtifactName } from "./artifacts.ts";
 export { connect, type Client, type RunInput, type SqlQueryOptions, type SubmitOptions } from "./client.ts";
 export { ApiError, Unreachable } from "./errors.ts";
 export type { FeedOptions } from "./feed.ts";

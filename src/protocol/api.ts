@@ -209,6 +209,25 @@ export const taskDetail = named(
   "A task with its attempts. The environment it was given stays out: it may hold secrets.",
 );
 
+export const artifactView = named(
+  "Artifact",
+  z.object({
+    task_id: text,
+    attempt: count,
+    is_final: about(z.boolean(), "Of the attempt with which the task ended."),
+    path: about(text, "Relative to the folder that the task ran in."),
+    sha256: text,
+    size_bytes: count,
+    is_kept: about(z.boolean(), "False once its bytes have been thinned out."),
+  }),
+  "A file that an attempt left.",
+);
+export const artifactList = named(
+  "ArtifactList",
+  z.object({ items: z.array(artifactView) }),
+  "What the attempts of a task left.",
+);
+
 export const workerView = named(
   "Worker",
   z.object({
@@ -346,6 +365,7 @@ export type Explanation = z.infer<typeof explanation>;
 export type TaskExplanation = z.infer<typeof taskExplanation>;
 export type PlacedAttempt = z.infer<typeof placedAttempt>;
 export type WorkerView = z.infer<typeof workerView>;
+export type ArtifactView = z.infer<typeof artifactView>;
 export type CaseView = z.infer<typeof caseView>;
 export type DurationView = z.infer<typeof durationView>;
 export type SqlAnswer = Omit<z.infer<typeof sqlAnswer>, "rows"> & { rows: SqlValue[][] };

@@ -7,6 +7,7 @@ export {
   type BlobFrame,
 } from "./blob-frames.ts";
 export * from "./feed-item.ts";
+export * from "./file-patterns.ts";
 export * from "./frames.ts";
 export { escapeToken, parseJson, type Parsed } from "./json.ts";
 export { namedSchemas, nameOf, type JsonSchema, type Shape, type ShapeOf } from "./named.ts";

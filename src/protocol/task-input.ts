@@ -8,6 +8,7 @@ import {
   type Resources,
   type TaskSpec,
 } from "../core/index.ts";
+import { patternProblem } from "./file-patterns.ts";
 import { named } from "./named.ts";
 
 const finite = z.number();
@@ -24,6 +25,15 @@ const constraintShape = {
   operator: z.enum(["=", "!=", "<", "<=", ">", ">=", "in", "not_in", "exists", "not_exists"]),
   value: z.optional(z.union([word, finite, words])),
 };
+
+const filePatternText = z
+  .string()
+  .check(z.maxLength(256))
+  .check(
+    z.refine((text) => patternProblem(text) === null, {
+      error: ({ input }) => patternProblem(String(input)),
+    }),
+  );
 
 const requirements = z.strictObject({
   hardware: z.optional(words),
@@ -75,6 +85,8 @@ export const taskInput = z.strictObject({
       z.string().check(z.maxLength(32_768)),
     ),
   ),
+  /** Patterns of files to keep, relative to the folder that the task runs in. */
+  artifacts: z.optional(z.array(filePatternText).check(z.maxLength(100))),
   estimate_seconds: z.optional(amount),
 });
 
@@ -87,6 +99,8 @@ export interface TaskPayload {
   config: Record<string, unknown>;
   workspace?: string;
   env?: Record<string, string>;
+  /** Patterns of files. */
+  artifacts?: string[];
 }
 
 const DEFAULT_TIMEOUT_S = 3600;
@@ -100,6 +114,7 @@ export function draftTask(input: TaskInput): TaskDraft {
     config: input.config ?? {},
     ...(input.workspace !== undefined && { workspace: input.workspace }),
     ...(input.env !== undefined && { env: input.env }),
+    ...(input.artifacts !== undefined && input.artifacts.length > 0 && { artifacts: input.artifacts }),
   };
   const needs = normaliseRequirements(input);
   return {

@@ -1,6 +1,10 @@
-/** Result documents to rows: a case or a metric each. What cannot be read becomes a note, never a stop. */
+/**
+ * Result documents to rows: a case, a metric or an artifact each. What cannot be read becomes a note, never a
+ * stop.
+ */
 import type { AttemptFinished } from "../core/index.ts";
 import {
+  type Artifact,
   type Metric,
   type ReportedCase,
   type ResultDocument,
@@ -27,7 +31,7 @@ export function addDocument(
   if ("missing" in found) return refuse("document_missing", found.missing);
   const read = readDocument(found.text);
   if ("error" in read) return refuse("document_unreadable", read.error);
-  const { framework, cases, metrics } = read.document;
+  const { framework, cases, metrics, artifacts = [] } = read.document;
   const shared: Shared = {
     project,
     run_id,
@@ -41,6 +45,7 @@ export function addDocument(
   };
   cases.forEach((each, index) => sink.add("cases", caseRow(each, index, shared)));
   for (const each of metrics) sink.add("metrics", metricRow(each, shared));
+  for (const each of artifacts) sink.add("artifacts", artifactRow(each, shared));
 }
 
 interface Shared {
@@ -90,6 +95,11 @@ function caseRow(each: ReportedCase, index: number, shared: Shared): Row<"cases"
     incarnation: shared.incarnation,
     recorded_at: shared.recorded_at,
   };
+}
+
+function artifactRow({ path, sha256, size_bytes }: Artifact, shared: Shared): Row<"artifacts"> {
+  const { framework: _, ...where } = shared;
+  return { ...where, path, sha256, size_bytes };
 }
 
 function metricRow({ name, value, unit, better }: Metric, shared: Shared): Row<"metrics"> {

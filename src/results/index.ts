@@ -7,7 +7,7 @@
 export { describeSchema, schemaMarkdown } from "./describe.ts";
 export { openResultsFile } from "./offline.ts";
 export type { ReadBlob } from "./projection.ts";
-export type { ResultAttempt, ResultCase, ResultRun, ResultTask } from "./queries.ts";
+export type { ResultArtifact, ResultAttempt, ResultCase, ResultRun, ResultTask } from "./queries.ts";
 export { openLocalResults, type Results } from "./results.ts";
 export { startResults } from "./start.ts";
 export type { SqlAnswer, SqlRequest } from "./sql.ts";

@@ -47,6 +47,16 @@ export interface ResultCase {
   worker_id: string;
 }
 
+export interface ResultArtifact {
+  task_id: string;
+  attempt: number;
+  /** Of the attempt with which the task ended. */
+  is_final: boolean;
+  path: string;
+  sha256: string;
+  size_bytes: number;
+}
+
 export interface ResultRun {
   run_id: string;
   project: string;
@@ -137,6 +147,40 @@ export const QUERIES = {
       values,
     );
     return rows as unknown as ResultCase[];
+  },
+
+  /** Of one task, all its attempts. */
+  async artifacts(
+    db: Reader,
+    { task_id, attempt, path }: { task_id: string; attempt?: number; path?: string },
+  ): Promise<ResultArtifact[]> {
+    const { where, values } = conditions([
+      ["task_id = ?", task_id],
+      ["attempt = CAST(? AS BIGINT)", attempt === undefined ? undefined : String(attempt)],
+      ["path = ?", path],
+    ]);
+    const rows = await db.rows(
+      `SELECT task_id, attempt, is_final, path, sha256, size_bytes FROM artifacts ${where}
+       ORDER BY attempt, path LIMIT ${CASE_LIMIT}`,
+      values,
+    );
+    return rows as unknown as ResultArtifact[];
+  },
+
+  /** Tasks of a run with how often each was tried, oldest first. */
+  async runAttempts(
+    db: Reader,
+    { run_id, from, limit }: { run_id: string; from: string; limit: number },
+  ): Promise<{ task_id: string; attempts: number }[]> {
+    const rows = await db.rows(
+      `WITH picked AS (
+         SELECT task_id FROM task_specs WHERE run_id = $1 AND task_id >= $2
+         ORDER BY task_id LIMIT ${wholeNumber(limit)})
+       SELECT task_id, coalesce(max(attempt), 0) AS attempts
+       FROM picked LEFT JOIN attempts USING (task_id) GROUP BY task_id ORDER BY task_id`,
+      [run_id, from],
+    );
+    return rows as unknown as { task_id: string; attempts: number }[];
   },
 
   async run(db: Reader, { run_id }: { run_id: string }): Promise<ResultRun | null> {

@@ -11,3 +11,4 @@ export { openWorkspaceCache } from "./workspace-cache.ts";
 export type { PreparedWorkspace, PrepareOptions, WorkspaceCache } from "./workspace-cache.ts";
 export type { BlobFetcher } from "./fetch.ts";
 export type { TreeMethod } from "./materialise.ts";
+export { eachLimited, hashFile } from "./hash-file.ts";

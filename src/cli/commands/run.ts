@@ -1,6 +1,6 @@
 /** testyard run: discover, ship, run, report. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { environment, secondsToMs, wholeNumber, words } from "../flags.ts";
+import { artifactPattern, environment, secondsToMs, wholeNumber, words } from "../flags.ts";
 import { REPORT_FORMATS, type ReportFormat } from "../run/reports.ts";
 import type { RunFlags } from "../run/run.ts";
 import { examples, type Finish, printsJson, waits } from "./common.ts";
@@ -32,6 +32,7 @@ export function registerRun(program: Command, finish: Finish): void {
     .option("--only-tracked", "ship only what git tracks")
     .option("--args <words>", 'for the test framework, such as "-k fast"', words)
     .option("--env <name[=value]>", "variable for the tests; may be repeated", environment)
+    .option("--artifacts <globs...>", "files to keep of each task, such as out/**/*.png", artifactPattern)
     .option("--project <name>", "project that the run belongs to")
     .option("--retries <n>", "how often a failed task is tried again", wholeNumber(0, 100), 0)
     .option("--timeout <s>", "limit for each task (3600)", secondsToMs)

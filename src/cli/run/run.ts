@@ -38,6 +38,7 @@ export interface RunFlags {
   /** Milliseconds. */
   waitTimeout?: number;
   env?: Record<string, string>;
+  artifacts?: string[];
   args?: string[];
   report?: ReportFormat[];
   reportDir?: string;
@@ -183,6 +184,7 @@ async function plan(session: Session): Promise<TaskPlan[]> {
     timeoutMs: flags.timeout ?? null,
     args: flags.args ?? [],
     env: flags.env ?? {},
+    artifacts: flags.artifacts ?? [],
     durationsOf: (suite) => durations.get(suite) ?? new Map(),
   });
 }

@@ -16,6 +16,7 @@ export interface PlanOptions {
   timeoutMs: number | null;
   args: readonly string[];
   env: Readonly<Record<string, string>>;
+  artifacts: readonly string[];
   /** Expected milliseconds by file, for one suite. */
   durationsOf: (suite: FoundSuite) => ReadonlyMap<string, number>;
 }
@@ -49,6 +50,7 @@ function taskOf(
     ...(options.timeoutMs !== null && { timeout_seconds: options.timeoutMs / 1000 }),
     ...(options.retries > 0 && { retry_policy: { max_retries: options.retries } }),
     ...(Object.keys(options.env).length > 0 && { env: { ...options.env } }),
+    ...(options.artifacts.length > 0 && { artifacts: [...options.artifacts] }),
     ...(estimateMs !== null && { estimate_seconds: estimateMs / 1000 }),
   };
   return { input, book: { name, framework: adapter.name, suite, estimateMs } };

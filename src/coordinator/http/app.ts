@@ -4,6 +4,7 @@
  */
 import Fastify, { type FastifyInstance } from "fastify";
 import { problem, type Problem } from "../../protocol/index.ts";
+import { artifactRoutes } from "./artifacts.ts";
 import { blobRoutes } from "./blobs.ts";
 import { installBodies, MAX_BODY_BYTES } from "./body.ts";
 import type { HttpContext } from "./context.ts";
@@ -59,6 +60,7 @@ export function createApp(context: HttpContext): FastifyInstance {
     runRoutes,
     feedRoutes,
     blobRoutes,
+    artifactRoutes,
     logRoutes,
     sqlRoutes,
   ];

@@ -309,7 +309,7 @@ const REQUESTS: [what: string, request: Request, status: number, code: string][]
   ],
   ["durations of no framework", { method: "GET", url: "/api/durations" }, 400, "invalid_request"],
   ["a blob by no hash", { method: "GET", url: "/api/blobs/abc" }, 400, "invalid_request"],
-  ["a blob that is not there", { method: "GET", url: `/api/blobs/${"0".repeat(64)}` }, 404, "blob_missing"],
+  ["a blob that is not there", { method: "GET", url: `/api/blobs/${"0".repeat(64)}` }, 410, "blob_missing"],
   ["a write without a key", { method: "POST", url: "/api/runs" }, 401, "unauthorized"],
   [
     "a write with another key",

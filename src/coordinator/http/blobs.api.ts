@@ -40,8 +40,8 @@ export const PUT = described({
 export const GET = described({
   id: "getBlob",
   group,
-  summary: "The content of a blob",
+  summary: "The content of a blob, or the range of it that `Range` asks for",
   params,
   answers: { type: BYTES, description: "The content." },
-  problems: ["blob_missing"],
+  problems: ["blob_missing", "range_not_satisfiable"],
 });

@@ -11,6 +11,7 @@ import {
   validate,
 } from "../../protocol/index.ts";
 import type { BlobFrame } from "../../protocol/index.ts";
+import { sendBlob } from "./artifacts.ts";
 import { readBody, streamedBody, tooLarge } from "./body.ts";
 import { BATCH, FETCH, GET, MISSING, PUT } from "./blobs.api.ts";
 import type { HttpContext } from "./context.ts";
@@ -49,13 +50,8 @@ export function blobRoutes(app: FastifyInstance, context: HttpContext): void {
   app.get("/api/blobs/:sha256", GET, async (request, reply) => {
     readQuery(request, []);
     const sha256 = readHash(paramOf(request, "sha256"));
-    const blob = await blobs.openLarge(sha256);
-    reply
-      .type("application/octet-stream")
-      .header("content-length", String(blob.sizeBytes))
-      .header("etag", `"${sha256}"`);
-    // The head of an empty stream keeps the length that is announced here.
-    return reply.send(request.method === "HEAD" ? Readable.from([]) : blob.stream());
+    reply.type("application/octet-stream");
+    return sendBlob(context, request, { reply, sha256 });
   });
 }
 

@@ -30,10 +30,7 @@ export function installBodies(app: FastifyInstance, { clock }: Pick<HttpContext,
       if (request.raw.complete || reply.sent) return;
       reply.header("connection", "close");
       reply.raw.once("finish", () => request.raw.destroy());
-      void sendProblem(
-        reply,
-        problem("invalid_request", `the body did not arrive within ${BODY_MS / 1000} s`),
-      );
+      void sendProblem(reply, problem("body_timeout", `the body did not arrive within ${BODY_MS / 1000} s`));
     });
     for (const event of ["end", "close"]) request.raw.once(event, () => timer.cancel());
   });
@@ -93,7 +90,12 @@ async function* limited(
   { limitBytes, clock }: { limitBytes: number; clock: Clock },
 ): AsyncGenerator<Uint8Array> {
   let size = 0;
-  const watch = () => clock.after(BODY_MS, () => body.destroy(new Error("the body has stalled")));
+  let hasStalled = false;
+  const stop = () => {
+    hasStalled = true;
+    body.destroy(new Error("the body has stalled"));
+  };
+  const watch = () => clock.after(BODY_MS, stop);
   let stall = watch();
   try {
     // Not destroyed when we stop early: the socket must live on for the answer.
@@ -106,6 +108,7 @@ async function* limited(
     }
   } catch (error) {
     if (error instanceof Refusal) throw error;
+    if (hasStalled) throw refusal("body_timeout", `nothing came of the body for ${BODY_MS / 1000} s`);
     throw refusal("invalid_request", `the body broke off: ${error instanceof Error ? error.message : ""}`);
   } finally {
     stall.cancel();

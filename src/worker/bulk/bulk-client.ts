@@ -3,8 +3,14 @@
  * HTTP and beside the control connection, which large bodies would hold up.
  */
 import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { BLOB_FRAMES_TYPE, BlobFrameReader, MAX_BLOB_BATCH_BYTES } from "../../protocol/index.ts";
+import {
+  BLOB_FRAMES_TYPE,
+  BlobFrameReader,
+  encodeBlobFrame,
+  MAX_BLOB_BATCH_BYTES,
+} from "../../protocol/index.ts";
 import type { BlobFetcher } from "../../workspace/index.ts";
 import { BulkRefused } from "./errors.ts";
 import { BulkRequests } from "./requests.ts";
@@ -25,6 +31,14 @@ export interface BulkClient {
   getBlob(sha256: string, options: { signal: AbortSignal; limitBytes: number }): Promise<Uint8Array>;
   /** @returns its hash, once it is durable. @throws BulkRefused @throws BulkAborted */
   putBlob(bytes: Uint8Array, signal: AbortSignal): Promise<string>;
+  /** Those of at most 10,000 that the coordinator does not hold. @throws BulkRefused @throws BulkAborted */
+  missing(hashes: readonly string[], signal: AbortSignal): Promise<string[]>;
+  /** Small ones, 8 MiB in all at most. @throws BulkRefused @throws BulkAborted */
+  putBatch(items: readonly Delivered[], signal: AbortSignal): Promise<void>;
+  /**
+   * Streams a file, which must still have that hash. @throws BulkRefused @throws BulkAborted
+   */
+  putFile(sha256: string, path: string, options: { signal: AbortSignal }): Promise<void>;
   /**
    * @returns how long the stored log is now, which is where to go on. @throws BulkRefused @throws BulkAborted
    */
@@ -44,6 +58,9 @@ export function createBulkClient(options: BulkOptions): BulkClient {
     }),
     getBlob: (sha256, more) => getBlob(requests, sha256, more),
     putBlob: (bytes, signal) => putBlob(requests, bytes, { signal }),
+    missing: (hashes, signal) => missing(requests, hashes, { signal }),
+    putBatch: (items, signal) => putBatch(requests, items, { signal }),
+    putFile: (sha256, path, { signal }) => putFile(requests, sha256, { path, signal }),
     appendLog: (place, bytes, { signal }) => appendLog(requests, { place, bytes, signal }),
     close: () => requests.close(),
   };
@@ -203,6 +220,76 @@ async function putBlob(
     }
   }
 }
+
+async function missing(
+  requests: BulkRequests,
+  hashes: readonly string[],
+  { signal }: { signal: AbortSignal },
+): Promise<string[]> {
+  return requests.request({
+    method: "POST",
+    path: "/api/blobs/missing",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ hashes }),
+    read: async (response) => hashesIn(await response.json()),
+    signal,
+  });
+}
+
+function hashesIn(value: unknown): string[] {
+  const list = typeof value === "object" && value !== null && "missing" in value ? value.missing : null;
+  if (Array.isArray(list) && list.every((each) => typeof each === "string")) return list;
+  throw new BulkRefused({ code: "bad_answer", status: 200, detail: "the answer names no missing blobs" });
+}
+
+async function putBatch(
+  requests: BulkRequests,
+  items: readonly Delivered[],
+  { signal }: { signal: AbortSignal },
+): Promise<void> {
+  await requests.request({
+    method: "POST",
+    path: "/api/blobs/batch",
+    headers: { "content-type": BLOB_FRAMES_TYPE },
+    body: Buffer.concat(items.map(encodeBlobFrame)),
+    read: skipBody,
+    signal,
+  });
+}
+
+/** A file that cannot be read is no reason to ask the coordinator again: the next try says so. */
+async function putFile(
+  requests: BulkRequests,
+  sha256: string,
+  { path, signal }: { path: string; signal: AbortSignal },
+): Promise<void> {
+  let failure: Error | null = null;
+  async function* content(alive: () => void): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES })) {
+        alive();
+        yield chunk as Uint8Array;
+      }
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    }
+  }
+  await requests.request({
+    method: "PUT",
+    path: `/api/blobs/${sha256}`,
+    headers: { "content-type": "application/octet-stream" },
+    body: (alive) => {
+      if (failure === null) return content(alive);
+      const detail = `the file could not be read: ${failure.message}`;
+      throw new BulkRefused({ code: "disk_failed", status: 200, detail });
+    },
+    read: skipBody,
+    signal,
+  });
+}
+
+const FILE_CHUNK_BYTES = 256 * 1024;
 
 async function appendLog(
   requests: BulkRequests,

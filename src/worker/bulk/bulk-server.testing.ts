@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import { encodeBlobFrame } from "../../protocol/index.ts";
+import { BlobFrameReader, encodeBlobFrame, MAX_BLOB_BATCH_BYTES } from "../../protocol/index.ts";
 
 /**
  * `pass`: as usual. `no_answer`: done, and the connection cut. `cut`: cut before it is done. `half`: half the
@@ -120,6 +120,17 @@ function route(
   const { pathname, searchParams } = new URL(url, "http://x");
   if (pathname === "/api/blobs/fetch")
     return fetchAnswer(self, JSON.parse(body.toString("utf8")) as { hashes: string[] });
+  if (pathname === "/api/blobs/missing") {
+    const { hashes } = JSON.parse(body.toString("utf8")) as { hashes: string[] };
+    return { status: 200, body: { missing: hashes.filter((hash) => !self.blobs.has(hash)) } };
+  }
+  if (pathname === "/api/blobs/batch") {
+    for (const { sha256, bytes } of new BlobFrameReader(MAX_BLOB_BATCH_BYTES).push(body)) {
+      if (sha256Of(bytes ?? "") !== sha256) return refuse(422, "blob_hash_mismatch");
+      self.blobs.set(sha256, Buffer.from(bytes ?? ""));
+    }
+    return { status: 200 };
+  }
   const blob = /^\/api\/blobs\/([0-9a-f]{64})$/.exec(pathname)?.[1];
   if (blob !== undefined && method === "GET") {
     const bytes = self.blobs.get(blob);

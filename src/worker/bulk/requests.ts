@@ -24,7 +24,8 @@ export interface BulkRequest<T> {
   method: "GET" | "PUT" | "POST";
   path: string;
   headers?: Record<string, string>;
-  body?: Uint8Array<ArrayBuffer> | string;
+  /** A function makes it anew for each try. @param alive as below */
+  body?: Uint8Array<ArrayBuffer> | string | ((alive: () => void) => AsyncIterable<Uint8Array>);
   /** @param alive to be called for every sign of life, or the request is taken for dead and repeated */
   read: (response: Response, alive: () => void) => Promise<T>;
   signal: AbortSignal;
@@ -128,7 +129,7 @@ export class BulkRequests {
       const response = await fetch(`${base}${request.path}`, {
         method: request.method,
         headers: { authorization: `Bearer ${this.#options.key}`, ...request.headers },
-        ...(request.body !== undefined && { body: request.body }),
+        ...bodyOf(request.body, watch.alive),
         redirect: "manual",
         signal: watch.signal,
       });
@@ -190,6 +191,13 @@ export class BulkRequests {
   #moveOn(failed: string): void {
     if (this.#bases[this.#at] === failed) this.#at = (this.#at + 1) % this.#bases.length;
   }
+}
+
+/** `half`: the answer is read once the body is sent, which is all that fetch can do. */
+function bodyOf(body: BulkRequest<unknown>["body"], alive: () => void): RequestInit & { duplex?: "half" } {
+  if (body === undefined) return {};
+  if (typeof body !== "function") return { body };
+  return { body: body(alive) as unknown as NonNullable<RequestInit["body"]>, duplex: "half" };
 }
 
 type Outcome<T> = { kind: "answer"; value: T } | { kind: "again"; waitMs?: number };

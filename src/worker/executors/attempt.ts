@@ -21,6 +21,9 @@ import type { WorkspaceCache } from "../../workspace/index.ts";
 import { BulkAborted } from "../bulk/index.ts";
 import type { BulkClient } from "../bulk/index.ts";
 import type { RunningAttempt } from "../executor.ts";
+import { findFiles } from "./artifact-files.ts";
+import { keepArtifacts } from "./artifacts.ts";
+import type { KeepOptions, KeptArtifacts } from "./artifacts.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import type { StoredLog } from "./attempt-log.ts";
 import { countsOf, documentOf } from "./document.ts";
@@ -38,7 +41,7 @@ import type { SuiteRun } from "./suite-run.ts";
 export interface AttemptContext {
   attemptsDir: string;
   cache: Pick<WorkspaceCache, "prepare">;
-  bulk: Pick<BulkClient, "fetcher" | "getBlob" | "putBlob" | "appendLog">;
+  bulk: Omit<BulkClient, "setBase" | "close">;
   clock: Clock;
   start: StartProcess;
   graceMs: number;
@@ -56,11 +59,13 @@ interface Ran {
   end: ProcessEnd;
   suite: SuiteRun;
   result: SuiteResult | null;
+  kept: KeptArtifacts;
 }
 
 /** What a cancelled attempt may take to deliver its log; nobody waits for its result. */
 const CANCELLED_LOG_MS = 5000;
 const MESSAGE_CHARS = 2048;
+const NOTHING_KEPT: KeptArtifacts = { artifacts: [], problems: [] };
 
 export class Attempt implements RunningAttempt {
   readonly done: Promise<AttemptResult>;
@@ -164,8 +169,20 @@ export class Attempt implements RunningAttempt {
     });
     const run = createRunProcess({ start, clock, env, keyPrefix, signal: this.#preparing.signal });
     const suite = await prepareRun({ plan, root, resultDir: space.resultDir, run, now: () => clock.now() });
+    const patterns = payload.artifacts ?? [];
+    const before = await findFiles(root, patterns);
     const end = await this.#runProcess(suite, { ...env, ...suite.env });
-    return { end, suite, result: await this.#cases(suite, { end, run }) };
+    const artifacts = await this.#keepArtifacts({ root, patterns, before });
+    return { end, suite, kept: artifacts, result: await this.#cases(suite, { end, run }) };
+  }
+
+  /** Nobody waits for what a cancelled attempt left. */
+  async #keepArtifacts(what: Pick<KeepOptions, "root" | "patterns" | "before">): Promise<KeptArtifacts> {
+    if (what.patterns.length === 0 || this.#stop?.kind === "cancelled") return NOTHING_KEPT;
+    const { bulk } = this.#context;
+    const kept = await keepArtifacts({ ...what, bulk, signal: this.#delivering.signal });
+    for (const { code, message } of kept.problems) this.#note(`${code}: ${message}`);
+    return kept;
   }
 
   async #runProcess(suite: SuiteRun, env: Record<string, string>): Promise<ProcessEnd> {
@@ -241,10 +258,13 @@ export class Attempt implements RunningAttempt {
   }
 
   async #storeDocument(ran: Ran | null): Promise<StoredDocument> {
-    if (ran?.result == null || ran.suite.adapter === null) return { document: null, problem: null };
+    const artifacts = ran?.kept.artifacts ?? [];
+    if (ran === null || (ran.result === null && artifacts.length === 0))
+      return { document: null, problem: null };
     const { project } = this.#assignment;
-    const place = { project, framework: ran.suite.adapter.name, suite: ran.suite.plan.folder };
-    const text = JSON.stringify(documentOf(ran.result, place));
+    const { adapter, plan } = ran.suite;
+    const place = { project, framework: adapter?.name ?? "command", suite: plan.folder };
+    const text = JSON.stringify(documentOf(ran.result, place, artifacts));
     const bytes = Buffer.from(text, "utf8");
     if (bytes.length <= INLINE_DOCUMENT_BYTES) return { document: text, problem: null };
     try {
@@ -293,11 +313,18 @@ function errorOf(what: {
   const survivors = what.ran?.end.survivors ?? 0;
   if (survivors > 0)
     return { code: "processes_left", message: `${survivors} process(es) could not be ended` };
-  if (what.stored.problem !== null) return what.stored.problem;
-  if (what.log.problem !== null) return what.log.problem;
-  return what.log.isCut
-    ? { code: "log_truncated", message: "the output was longer than what is kept" }
-    : null;
+  const cut = { code: "log_truncated", message: "the output was longer than what is kept" };
+  const { stored, log, ran } = what;
+  const problems = [stored.problem, log.problem, log.isCut ? cut : null, ...(ran?.kept.problems ?? [])];
+  return inOne(problems.filter((problem) => problem !== null));
+}
+
+/** An attempt has one error: the first problem gives the code, the others are told behind it. */
+function inOne(problems: { code: string; message: string }[]): AttemptResult["error"] {
+  const [first, ...more] = problems;
+  if (first === undefined) return null;
+  const told = more.map(({ code, message }) => `; ${code}: ${message}`).join("");
+  return { code: first.code, message: first.message + told };
 }
 
 function shortened(error: AttemptResult["error"]): AttemptResult["error"] {

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import type { CaseCounts } from "../../core/index.ts";
 import type { CaseResult, SuiteResult } from "../../adapters/index.ts";
-import type { ReportedCase, ResultDocument } from "../../protocol/index.ts";
+import type { Artifact, ReportedCase, ResultDocument } from "../../protocol/index.ts";
 
 const MAX_CASES = 100_000;
 const FILE_CHARS = 1024;
@@ -18,9 +18,19 @@ export interface SuitePlace {
   suite: string;
 }
 
-export function documentOf(result: SuiteResult, place: SuitePlace): ResultDocument {
-  const cases = result.cases.slice(0, MAX_CASES).map((each) => reported(each, place));
-  return { format: 1, framework: place.framework, cases, metrics: [] };
+/** @param result null: a plain command, which has no cases */
+export function documentOf(
+  result: SuiteResult | null,
+  place: SuitePlace,
+  artifacts: Artifact[],
+): ResultDocument {
+  const cases = (result?.cases ?? []).slice(0, MAX_CASES).map((each) => reported(each, place));
+  const kept = artifacts.length > 0 ? { artifacts } : {};
+  return { format: 1, framework: place.framework, cases, metrics: [], ...kept };
+}
+
+export function hashOf(bytes: Uint8Array | string): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 function reported(each: CaseResult, place: SuitePlace): ReportedCase {
@@ -31,7 +41,7 @@ function reported(each: CaseResult, place: SuitePlace): ReportedCase {
 /** SHA-256 of (project, framework, file, name, parameters); never of worker, run or time. */
 function testId(each: Pick<CaseResult, "file" | "name" | "parameters">, place: SuitePlace): string {
   const facts = [place.project, place.framework, each.file, each.name, each.parameters ?? ""];
-  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+  return hashOf(JSON.stringify(facts));
 }
 
 /** An absolute suite is on this machine only, and no part of an identity. */

@@ -1,5 +1,5 @@
 /** The part of a task that only its worker reads: configuration, workspace, environment. */
-import { parseJson } from "../../protocol/index.ts";
+import { parseJson, patternProblem } from "../../protocol/index.ts";
 import type { Assignment, TaskPayload } from "../../protocol/index.ts";
 import type { BulkClient } from "../bulk/index.ts";
 import { AttemptFailure } from "./failure.ts";
@@ -15,11 +15,18 @@ export async function readPayload(
   if (!parsed.ok) throw unreadable(parsed.error.message);
   const { value } = parsed;
   if (!isRecord(value)) throw unreadable("it is no object");
-  const { config, workspace, env } = value;
+  const { config, workspace, env, artifacts } = value;
   if (!isRecord(config)) throw unreadable("it has no config");
   if (workspace !== undefined && typeof workspace !== "string") throw unreadable("its workspace is no hash");
   if (env !== undefined && !isTextRecord(env)) throw unreadable("its env holds more than texts");
-  return { config, ...(workspace !== undefined && { workspace }), ...(env !== undefined && { env }) };
+  if (artifacts !== undefined && !isPatterns(artifacts))
+    throw unreadable("its artifacts are no patterns of files below its folder");
+  return {
+    config,
+    ...(workspace !== undefined && { workspace }),
+    ...(env !== undefined && { env }),
+    ...(artifacts !== undefined && { artifacts }),
+  };
 }
 
 async function fetchText(
@@ -36,6 +43,13 @@ function unreadable(why: string): AttemptFailure {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Checked here as well: what leads out of the folder must not depend on who checked it before. */
+function isPatterns(value: unknown): value is string[] {
+  return (
+    Array.isArray(value) && value.every((item) => typeof item === "string" && patternProblem(item) === null)
+  );
 }
 
 function isTextRecord(value: unknown): value is Record<string, string> {

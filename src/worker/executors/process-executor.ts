@@ -8,7 +8,6 @@ import { join } from "node:path";
 import type { Gpu } from "../../core/index.ts";
 import type { Clock } from "../../ports/index.ts";
 import type { WorkspaceCache } from "../../workspace/index.ts";
-import type { BulkClient } from "../bulk/index.ts";
 import type { Executor } from "../executor.ts";
 import { Attempt } from "./attempt.ts";
 import type { AttemptContext } from "./attempt.ts";
@@ -19,7 +18,7 @@ export interface ProcessExecutorOptions {
   /** The worker's own, used by one worker process at a time. */
   workDir: string;
   cache: Pick<WorkspaceCache, "prepare">;
-  bulk: Pick<BulkClient, "fetcher" | "getBlob" | "putBlob" | "appendLog">;
+  bulk: AttemptContext["bulk"];
   clock: Clock;
   /** Between SIGTERM and SIGKILL. */
   graceMs: number;

@@ -57,7 +57,7 @@ export function apiDocument(routes: readonly DescribedRoute[], version: string):
   for (const { method, path, api } of routes) {
     if (api === null) continue;
     tags.add(api.group);
-    const at = path.replace(/:(\w+)/g, "{$1}");
+    const at = named(path).replace(/:(\w+)/g, "{$1}");
     paths[at] = { ...paths[at], [method.toLowerCase()]: operation(method, path, api) };
   }
   return {
@@ -80,9 +80,14 @@ export function apiDocument(routes: readonly DescribedRoute[], version: string):
   };
 }
 
+/** What a `*` at the end takes has no name of its own. */
+function named(path: string): string {
+  return path.replace(/\*$/, ":path");
+}
+
 function operation(method: string, path: string, api: RouteDescription): Operation {
   const parameters = [
-    ...Array.from(path.matchAll(/:(\w+)/g), ([, name = ""]) => pathParameter(name, api)),
+    ...Array.from(named(path).matchAll(/:(\w+)/g), ([, name = ""]) => pathParameter(name, api)),
     ...parametersIn("query", api.query),
     ...parametersIn("header", api.headers),
   ];

@@ -8,7 +8,14 @@ import type { ApiDocument, Operation } from "./document.ts";
 const CONTENT = Buffer.from("content");
 const SHA = hash("sha256", CONTENT, "hex");
 const CASE = { test_id: "0".repeat(64), file: "a.py", name: "t", outcome: "passed", duration_ms: 1 };
-const DOCUMENT = JSON.stringify({ format: 1, framework: "pytest", cases: [CASE], metrics: [] });
+const KEPT = { path: "out/a", sha256: SHA, size_bytes: CONTENT.length };
+const DOCUMENT = JSON.stringify({
+  format: 1,
+  framework: "pytest",
+  cases: [CASE],
+  metrics: [],
+  artifacts: [KEPT],
+});
 
 let yard: Yard;
 let document: ApiDocument;
@@ -91,10 +98,12 @@ const CALLS: Record<string, () => ReturnType<typeof send>> = {
   query: () => send("POST", "/api/query", { sql: "SELECT 1, [1]", limit: 1 }),
   listDurations: () => send("GET", "/api/durations?framework=pytest"),
   cancelRun: () => send("POST", `/api/runs/${ids.run}/cancel`),
+  listArtifacts: () => send("GET", `/api/tasks/${ids.done}/artifacts`),
   missingBlobs: () => send("POST", "/api/blobs/missing", { hashes: [SHA] }),
   putBlobs: () => send("POST", "/api/blobs/batch", frame(), BLOB_FRAMES_TYPE),
   fetchBlobs: () => send("POST", "/api/blobs/fetch", { hashes: [SHA] }),
   putBlob: () => send("PUT", `/api/blobs/${SHA}`, CONTENT),
+  getArtifact: () => send("GET", `/api/tasks/${ids.done}/attempts/1/artifacts/out/a`),
   getBlob: () => send("GET", `/api/blobs/${SHA}`),
   appendLog: () => send("PUT", `/api/tasks/${ids.done}/attempts/1/log?offset=7`, CONTENT),
   readLog: () => send("GET", `/api/tasks/${ids.done}/logs`),
