@@ -297,6 +297,7 @@ const TABLE_COMMENTS: Readonly<Record<TableName, string>> = {
   attempts: "one row for each try of a task that is over, lost ones included",
   cases: "the single test cases that attempts reported",
   metrics: "the measurements that attempts reported",
+  artifacts: "the files that attempts left, by the hash of their content",
   workers: "what happened to workers: registered, lost, cordoned, uncordoned",
   refused_results: "results that came too late or from the wrong worker, kept as evidence",
   leaders: "each start of a coordinator",
