@@ -289,7 +289,7 @@ const VIEWS: Readonly<Record<string, string>> = {
 const TABLE_COMMENTS: Readonly<Record<TableName, string>> = {
   runs: "what belongs together: one testyard run, or tasks submitted under one key",
   run_ends: "one row for each end of a run: more than one where tasks were added after an end",
-  webhook_deliveries: "how each telling of a run's end to a webhook came out",
+  webhook_deliveries: "how each telling of the end of a run to a webhook came out",
   schedule_times: "times of schedules that came, and what they started",
   submissions: "one row for each accepted submission of one or many tasks",
   task_specs: "what each task was submitted as; how it ended stands in task_ends, both in tasks",
