@@ -47,7 +47,7 @@ const MAY_IMPORT = {
 const ENTRY_EXTRAS = { "worker/main.ts": ["platform"] };
 
 const PACKAGES = {
-  zod: ["protocol"],
+  zod: ["protocol", "cli"],
   lmdb: ["log", "blobs"],
   "@duckdb/node-api": ["results"],
   fastify: ["coordinator"],

@@ -5,12 +5,14 @@
 // first, so that a yard that runs from it survives a rebuild; what lost its source is removed afterwards.
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { filesBelow, isBuildStale } from "./files.mjs";
 import { bin, ROOT, run, seconds } from "./process.mjs";
 
 const STAMP = "dist/built.json";
 const WORKER = { from: "src/worker/main.ts", to: "dist/worker.cjs" };
+const CONFIG_SCHEMA = "dist/testyard.config.schema.json";
 const PROGRAMS = ["dist/cli/main.js"];
 
 async function compile() {
@@ -51,6 +53,12 @@ async function bundleWorker() {
   return true;
 }
 
+// Editors read it where the package is installed.
+async function writeConfigSchema() {
+  const { configSchemaText } = await import(pathToFileURL(join(ROOT, "dist/cli/index.js")).href);
+  writeFileSync(join(ROOT, CONFIG_SCHEMA), configSchemaText());
+}
+
 function removeOrphans(kept) {
   const sources = filesBelow("src").filter((path) => /\.tsx?$/.test(path) && !path.endsWith(".test.ts"));
   const stems = new Set(sources.map((path) => `dist/${path.slice("src/".length).replace(/\.tsx?$/, "")}`));
@@ -69,10 +77,11 @@ export async function buildAll() {
   } catch {
     ok = false; // esbuild has already printed why
   }
+  if (ok) await writeConfigSchema();
   for (const program of PROGRAMS) {
     if (existsSync(join(ROOT, program))) chmodSync(join(ROOT, program), 0o755);
   }
-  removeOrphans(new Set([STAMP, WORKER.to, ...copied]));
+  removeOrphans(new Set([STAMP, WORKER.to, CONFIG_SCHEMA, ...copied]));
   if (ok) writeFileSync(join(ROOT, STAMP), `${JSON.stringify({ node: process.version })}\n`);
   else rmSync(join(ROOT, STAMP), { force: true });
   process.stderr.write(`build ${ok ? "ok" : "failed"} ${seconds(started).toFixed(1)} s\n`);

@@ -19,16 +19,14 @@ it.each([
   ["http://a:1,http://b:2", "http://a:1"],
 ])("speaks http to %s", (given, expected) => expect(httpUrl(given)).toBe(expected));
 
-it("takes the key from the variable before the data directory that was named", async () => {
+it("takes the key that was given before the data directory that was named", async () => {
   const key = await ensureClientKey(dir);
-  expect(await findKey("http://127.0.0.1:1", { dataDir: dir }, {})).toBe(key);
-  expect(await findKey("http://127.0.0.1:1", { dataDir: dir }, { TESTYARD_CLIENT_KEY: "other" })).toBe(
-    "other",
-  );
+  expect(await findKey("http://127.0.0.1:1", { dataDir: dir })).toBe(key);
+  expect(await findKey("http://127.0.0.1:1", { dataDir: dir, clientKey: "other" })).toBe("other");
 });
 
 it("sends a key of this machine to no other", async () => {
-  expect(await findKey("http://example.org:8080", {}, {})).toBeNull();
+  expect(await findKey("http://example.org:8080", {})).toBeNull();
 });
 
 it("keeps a yard's data beside its results, or with the user's state", () => {

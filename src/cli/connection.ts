@@ -1,10 +1,9 @@
 /**
  * Which coordinator is meant, and with which key.
  *
- * Address: --coordinator, TESTYARD_COORDINATOR, else this machine's port 8080. Key: TESTYARD_CLIENT_KEY, the
- * data directory that was named, or the one that the coordinator on that port of this machine has written
- * down for clients of its own user. Reading needs no key, so a missing one is reported only when it is
- * missed.
+ * Address: the setting `coordinator`, else this machine's port 8080. Key: the setting `client_key`, the data
+ * directory that was named, or the one that the coordinator on that port of this machine has written down for
+ * clients of its own user. Reading needs no key, so a missing one is reported only when it is missed.
  */
 import { connect, findCoordinator, type Client } from "../client/index.ts";
 import { processStartTime, stateDir } from "../platform/index.ts";
@@ -15,6 +14,8 @@ export const DEFAULT_URL = "http://127.0.0.1:8080";
 export interface Target {
   coordinator?: string | undefined;
   dataDir?: string | undefined;
+  /** No flag, for a command line is seen by everybody on the machine. */
+  clientKey?: string | undefined;
 }
 
 /** A person waits for the answer, so an address at which nobody listens is soon called that. */
@@ -23,9 +24,9 @@ const ANSWER_MS = 2_000;
 /**
  * A client for a coordinator that has answered once. From then on it bears with one that restarts.
  */
-export async function clientFor(target: Target, env: NodeJS.ProcessEnv = process.env): Promise<Client> {
-  const url = httpUrl(target.coordinator ?? env["TESTYARD_COORDINATOR"] ?? DEFAULT_URL);
-  const key = await findKey(url, target, env);
+export async function clientFor(target: Target): Promise<Client> {
+  const url = httpUrl(target.coordinator ?? DEFAULT_URL);
+  const key = await findKey(url, target);
   const options = { url, ...(key !== null && { key }) };
   await connect({ ...options, patienceMs: ANSWER_MS }).status();
   return connect(options);
@@ -39,11 +40,9 @@ export function httpUrl(text: string): string {
 
 export async function findKey(
   url: string,
-  target: Pick<Target, "dataDir">,
-  env: NodeJS.ProcessEnv = process.env,
+  target: Pick<Target, "dataDir" | "clientKey">,
 ): Promise<string | null> {
-  const given = env["TESTYARD_CLIENT_KEY"];
-  if (given !== undefined && given !== "") return given;
+  if (target.clientKey !== undefined) return target.clientKey;
   if (target.dataDir !== undefined) return readClientKey(target.dataDir);
   const dataDir = await registeredDataDir(url);
   return dataDir === null ? null : readClientKey(dataDir);

@@ -1,16 +1,17 @@
 /** Values of flags, checked where they are read; all times are in seconds. */
 import { InvalidArgumentError } from "commander";
 import { patternProblem } from "../protocol/index.ts";
+import { shaped } from "./config/shape.ts";
 
 export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  return (text) => {
+  return shaped({ kind: "whole", least, most }, (text: string) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < least || value > most) {
       const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`;
       throw new InvalidArgumentError(`A whole number, ${range}.`);
     }
     return value;
-  };
+  });
 }
 
 export const portNumber = wholeNumber(0, 65_535);
@@ -85,3 +86,11 @@ export function artifactPattern(text: string, before: string[] | undefined): str
   if (problem !== null) throw new InvalidArgumentError(`${problem}.`);
   return [...(before ?? []), text];
 }
+
+shaped({ kind: "seconds" }, secondsToMs);
+shaped({ kind: "size" }, sizeInBytes);
+shaped({ kind: "pairs" }, keyValue);
+shaped({ kind: "pairs" }, environment);
+shaped({ kind: "addresses" }, addresses);
+shaped({ kind: "words" }, words);
+shaped({ kind: "list", of: { kind: "text" } }, artifactPattern);

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { expect, it } from "vitest";
 import { ParserStop, parserTrouble } from "./errors.ts";
-import { allCommands, createProgram, wantsJson } from "./program.ts";
+import { allCommands } from "./config/settings.ts";
+import { createProgram, wantsJson } from "./program.ts";
 
 const program = createProgram(() => {});
 

@@ -5,12 +5,14 @@ import { registerAttach } from "./commands/attach.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCancel } from "./commands/cancel.ts";
 import type { Finish } from "./commands/common.ts";
+import { registerConfig } from "./commands/config.ts";
 import { registerCoordinator } from "./commands/coordinator.ts";
 import { registerCordon, registerUncordon } from "./commands/cordon.ts";
 import { registerDrain } from "./commands/drain.ts";
 import { registerExplain } from "./commands/explain.ts";
 import { registerRelease } from "./commands/release.ts";
 import { registerHelp } from "./commands/help.ts";
+import { registerInit } from "./commands/init.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerQuery } from "./commands/query.ts";
 import { registerRun } from "./commands/run.ts";
@@ -21,6 +23,9 @@ import { registerUp } from "./commands/up.ts";
 import { registerVerify } from "./commands/verify.ts";
 import { registerWorker } from "./commands/worker.ts";
 import { registerWorkers } from "./commands/workers.ts";
+import { applySettings } from "./config/apply.ts";
+import { hostSources } from "./config/resolve.ts";
+import { allCommands, allSettings, settingsOf } from "./config/settings.ts";
 import { ParserStop } from "./errors.ts";
 import { beQuiet } from "./io.ts";
 import { version } from "./version.ts";
@@ -28,9 +33,15 @@ import { version } from "./version.ts";
 type Register = (program: Command, finish: Finish) => void;
 
 /** A new command is a line here, in the group where somebody would look for it. */
-const GROUPS: Readonly<Record<string, readonly Register[]>> = {
-  "Run:": [registerRun, registerSubmit, registerAttach, registerCancel, registerRelease],
-  "Look:": [
+const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
+  "Run:": {
+    registerRun,
+    registerSubmit,
+    registerAttach,
+    registerCancel,
+    registerRelease,
+  },
+  "Look:": {
     registerTasks,
     registerTask,
     registerExplain,
@@ -38,9 +49,21 @@ const GROUPS: Readonly<Record<string, readonly Register[]>> = {
     registerArtifacts,
     registerWorkers,
     registerQuery,
-  ],
-  "Operate:": [registerCordon, registerUncordon, registerDrain, registerVerify, registerBench],
-  "Serve:": [registerUp, registerCoordinator, registerWorker],
+  },
+  "Operate:": {
+    registerCordon,
+    registerUncordon,
+    registerDrain,
+    registerVerify,
+    registerBench,
+    registerConfig,
+    registerInit,
+  },
+  "Serve:": {
+    registerUp,
+    registerCoordinator,
+    registerWorker,
+  },
 };
 
 const AFTER = `
@@ -60,7 +83,7 @@ export function createProgram(finish: Finish): Command {
     .configureOutput({ outputError: () => {} });
   for (const [title, commands] of Object.entries(GROUPS)) {
     program.commandsGroup(title);
-    for (const register of commands) register(program, finish);
+    for (const register of Object.values(commands)) register(program, finish);
   }
   registerHelp(program);
   program.addHelpText("after", AFTER);
@@ -71,19 +94,22 @@ export function createProgram(finish: Finish): Command {
     if (command.commands.length > 0) command.helpCommand(false);
     else command.option("--quiet", "only data and errors");
   }
-  return program.hook("preAction", (_program, command) => {
+  return program.hook("preAction", async (_program, command) => {
+    await configure(program, command);
     if (command.opts()["quiet"] === true) beQuiet();
   });
 }
 
-export function allCommands(command: Command): Command[] {
-  return command.commands.flatMap((each) => [each, ...allCommands(each)]);
+async function configure(program: Command, command: Command): Promise<void> {
+  if (settingsOf(command).length === 0) return;
+  applySettings(command, await hostSources(allSettings(program)));
 }
 
 /** Known before the command line could be parsed, because it may be what cannot be. */
-export function wantsJson(argv: readonly string[]): boolean {
+export function wantsJson(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): boolean {
   const end = argv.indexOf("--");
-  return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
+  const isSet = /^(1|true|yes|on)$/i.test(env["TESTYARD_JSON"] ?? "");
+  return isSet || (end < 0 ? argv : argv.slice(0, end)).includes("--json");
 }
 
 /** Every command has options; saying so of each would cost the list its one screen. */

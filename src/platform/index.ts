@@ -6,5 +6,5 @@ export { processStartTime } from "./process-identity.ts";
 export { killMarked } from "./process-tree.ts";
 export { createRandom } from "./random.ts";
 export { createFileSpool } from "./spool.ts";
-export { stateDir } from "./state-dir.ts";
+export { configDir, stateDir } from "./state-dir.ts";
 export { createWsDialer, wrapWebSocket, WS_MAX_PAYLOAD_BYTES } from "./websocket.ts";

@@ -24,6 +24,21 @@ export function stateDir(facts: PlatformFacts = hostFacts()): string {
   }
 }
 
+/** Where a user keeps settings by hand. */
+export function configDir(facts: PlatformFacts = hostFacts()): string {
+  const { platform, env, home } = facts;
+  switch (platform) {
+    case "darwin":
+      return join(home, "Library", "Application Support", "testyard");
+    case "win32":
+      return join(env["APPDATA"] || join(home, "AppData", "Roaming"), "testyard");
+    default: {
+      const given = env["XDG_CONFIG_HOME"] ?? "";
+      return join(given.startsWith("/") ? given : join(home, ".config"), "testyard");
+    }
+  }
+}
+
 function hostFacts(): PlatformFacts {
   return { platform: process.platform, env: process.env, home: homedir() };
 }

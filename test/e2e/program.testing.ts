@@ -51,15 +51,20 @@ export class Home {
     args: readonly string[],
     options: { cwd?: string; env?: Record<string, string>; input?: string } = {},
   ): Started {
-    const { PATH = "", TESTYARD_COORDINATOR: _, ...env } = process.env;
+    const { PATH = "", ...env } = withoutSettings(process.env);
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: options.cwd ?? this.dir,
-      env: { ...env, PATH: `${PROGRAMS}:${PATH}`, XDG_STATE_HOME: this.path("state"), ...options.env },
+      env: { ...env, PATH: `${PROGRAMS}:${PATH}`, ...this.places(), ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     child.stdin.end(options.input ?? "");
     this.#children.push(child);
     return started(child);
+  }
+
+  /** Where it keeps state and looks for settings: nothing of the user who runs the tests. */
+  places(): Record<string, string> {
+    return { XDG_STATE_HOME: this.path("state"), XDG_CONFIG_HOME: this.path("config") };
   }
 
   /** To its end, which comes within a minute or is a failure that shows how far it got. */
@@ -107,6 +112,10 @@ export class Home {
     await Promise.all(gone);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
+}
+
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("TESTYARD_")));
 }
 
 function started(child: ChildProcess): Started {

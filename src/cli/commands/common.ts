@@ -1,7 +1,7 @@
 /** What several commands share: how to reach a coordinator, how to ask for JSON, how examples look. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { secondsToMs } from "../flags.ts";
-import { clientFor, type Target } from "../connection.ts";
+import { clientFor, DEFAULT_URL, type Target } from "../connection.ts";
 import type { Client } from "../../client/index.ts";
 
 /** Told how the command ended. */
@@ -13,9 +13,11 @@ export interface ClientFlags extends Target {
 
 export function reaches(command: Command): Command {
   return command
-    .option(
-      "--coordinator <url>",
-      "address of the coordinator (TESTYARD_COORDINATOR, else http://127.0.0.1:8080)",
+    .addOption(
+      new Option("--coordinator <url>", `address of the coordinator; default: ${DEFAULT_URL}`).default(
+        undefined,
+        DEFAULT_URL,
+      ),
     )
     .option("--data-dir <dir>", "data directory of the yard, for its key");
 }
@@ -32,10 +34,17 @@ export function waits(command: Command): Command {
   );
 }
 
+const exampleLines = new WeakMap<Command, readonly string[]>();
+
+export function examplesOf(command: Command): readonly string[] {
+  return exampleLines.get(command) ?? [];
+}
+
 export function examples(command: Command, lines: readonly string[]): Command {
+  exampleLines.set(command, lines);
   return command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`);
 }
 
 export function clientOf(flags: Target): Promise<Client> {
-  return clientFor({ coordinator: flags.coordinator, dataDir: flags.dataDir });
+  return clientFor(flags);
 }

@@ -1,5 +1,6 @@
 /** testyard run: discover, ship, run, report. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { shaped } from "../config/shape.ts";
 import { artifactPattern, environment, secondsToMs, wholeNumber, words } from "../flags.ts";
 import { REPORT_FORMATS, type ReportFormat } from "../run/reports.ts";
 import type { RunFlags } from "../run/run.ts";
@@ -16,7 +17,7 @@ export function registerRun(program: Command, finish: Finish): void {
   const command = program
     .command("run [paths...]")
     .description("find all tests under the paths, run them, report")
-    .option("--coordinator <url>", "run there (TESTYARD_COORDINATOR) instead of on this machine alone")
+    .option("--coordinator <url>", "run there instead of on this machine alone")
     .option("--data-dir <dir>", "data directory of that yard, for its key")
     .option(
       "--workers <n>",
@@ -53,7 +54,7 @@ export function registerRun(program: Command, finish: Finish): void {
 
 export function writesReports(command: Command): Command {
   return command
-    .option("--report <formats...>", `reports to write: ${REPORT_FORMATS.join(", ")}`, format)
+    .option("--report <formats...>", `reports to write: ${REPORT_FORMATS.join(", ")}`, oneOfFormats)
     .option("--report-dir <dir>", "where to (testyard-report); alone it asks for all of them");
 }
 
@@ -65,6 +66,8 @@ async function start(paths: string[], flags: Flags): Promise<number> {
   const { run } = await import("../run/run.ts");
   return run(paths.length > 0 ? paths : ["."], flags);
 }
+
+const oneOfFormats = shaped({ kind: "choice", choices: REPORT_FORMATS }, format);
 
 function format(text: string, before: ReportFormat[] | undefined): ReportFormat[] {
   const found = REPORT_FORMATS.find((known) => known === text);

@@ -1,7 +1,7 @@
 /** testyard worker: runs attempts for a coordinator. */
 import type { Command } from "commander";
 import type { Executor } from "../../worker/index.ts";
-import { findKey, httpUrl } from "../connection.ts";
+import { DEFAULT_URL, findKey, httpUrl } from "../connection.ts";
 import { CliError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { addresses, keyValue, secondsToMs, sizeInBytes, wholeNumber } from "../flags.ts";
@@ -10,6 +10,7 @@ import { examples, type Finish } from "./common.ts";
 interface Flags {
   coordinator?: string[];
   dataDir?: string;
+  clientKey?: string;
   workerId?: string;
   workDir?: string;
   slots?: number;
@@ -44,9 +45,7 @@ export function registerWorker(program: Command, finish: Finish): void {
 }
 
 async function work(flags: Flags): Promise<void> {
-  const urls = (
-    flags.coordinator ?? addresses(process.env["TESTYARD_COORDINATOR"] ?? "http://127.0.0.1:8080")
-  ).map(httpUrl);
+  const urls = (flags.coordinator ?? [DEFAULT_URL]).map(httpUrl);
   const key = await findKey(urls[0] ?? "", flags);
   if (key === null) throw noKey(urls[0] ?? "");
   const [{ runWorker }, { createLogger }] = await Promise.all([

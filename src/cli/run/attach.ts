@@ -16,6 +16,7 @@ import { startWait } from "./wait.ts";
 export interface AttachFlags extends ReportFlags {
   coordinator?: string | undefined;
   dataDir?: string | undefined;
+  clientKey?: string | undefined;
   placementTimeout: number | null;
   /** Milliseconds. */
   waitTimeout?: number | undefined;

@@ -27,6 +27,7 @@ import { startWait } from "./wait.ts";
 export interface RunFlags {
   coordinator?: string;
   dataDir?: string;
+  clientKey?: string;
   root?: string;
   workers?: number;
   slots?: number;
@@ -91,7 +92,7 @@ interface Session extends RunYard, Omit<Work, "suites"> {
 }
 
 async function openYard(workspace: string, flags: RunFlags): Promise<RunYard & { close(): Promise<void> }> {
-  if (flags.coordinator === undefined && (process.env["TESTYARD_COORDINATOR"] ?? "") === "") {
+  if (flags.coordinator === undefined) {
     const workers = flags.workers ?? defaultWorkers();
     const slots = flags.slots ?? defaultSlots(workers);
     const yard = await startEmbedded(workspace, { workers, slots, onNote: say });
@@ -214,7 +215,7 @@ export function sayDetached(code: ExitCode, { runId, flag }: { runId: string; fl
 }
 
 export function coordinatorFlag(flags: { coordinator?: string | undefined }): string {
-  const url = flags.coordinator ?? process.env["TESTYARD_COORDINATOR"] ?? DEFAULT_URL;
+  const url = flags.coordinator ?? DEFAULT_URL;
   return httpUrl(url) === DEFAULT_URL ? "" : ` --coordinator ${httpUrl(url)}`;
 }
 

@@ -1,0 +1,14 @@
+// npm run docs: writes the pages of docs/reference that follow from the code. A test holds them against it.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ensureBuilt } from "./lib/build.mjs";
+import { ROOT } from "./lib/process.mjs";
+
+await ensureBuilt();
+const { referencePages } = await import(pathToFileURL(join(ROOT, "dist/cli/index.js")).href);
+for (const [path, text] of Object.entries(referencePages())) {
+  mkdirSync(dirname(join(ROOT, path)), { recursive: true });
+  writeFileSync(join(ROOT, path), text);
+  console.log(path);
+}
