@@ -42,8 +42,8 @@ function sentence(text: string): string {
 function commandsPage(program: Command): string {
   const commands = allCommands(program).filter((command) => command.commands.length === 0);
   return page("Commands", [
-    "Every flag can also be given by a variable or in a file: [config.md](config.md). What a command ends with: " +
-      "[exit-codes.md](exit-codes.md).",
+    "Every flag can also be given by a variable or in a file: [config.md](config.md).",
+    "What a command ends with: [exit-codes.md](exit-codes.md).",
     ...commands.map(commandPart),
   ]);
 }
@@ -79,7 +79,7 @@ function configPage(program: Command): string {
   const names = [...new Set(shared.map(({ path }) => path.at(-1) ?? ""))];
   return page("Settings", [
     "What they are for, where files lie and which of them wins: [configure.md](../how-to/configure.md).",
-    `At the top of a file, for all commands with such a flag: ${names.map((name) => `\`${name}\``).join(", ")}.`,
+    `At the top of a file, for every command that has it: ${names.map((name) => `\`${name}\``).join(", ")}.`,
     ...[...sections].map(([section, rows]) => settingsPart(section, rows)),
   ]);
 }

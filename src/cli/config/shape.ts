@@ -1,7 +1,7 @@
 /**
- * What the value of a flag looks like, so that the same flag can be read from a variable and from a file.
- * Most of it stands in the flag's own declaration: `<dir>` is a path, choices are choices. What a parser alone
- * knows, such as a range, it says with `shaped`.
+ * What the value of a flag looks like, so that the flag can be read from a variable and from a file as well.
+ * Most of it stands in the flag's own declaration: `<dir>` is a path, choices are choices. What a parser
+ * alone knows, such as a range, it says with `shaped`.
  */
 import type { Option } from "commander";
 
