@@ -10,6 +10,7 @@ import { registerCoordinator } from "./commands/coordinator.ts";
 import { registerCordon, registerUncordon } from "./commands/cordon.ts";
 import { registerDrain } from "./commands/drain.ts";
 import { registerExplain } from "./commands/explain.ts";
+import { registerRebuild } from "./commands/rebuild.ts";
 import { registerRelease } from "./commands/release.ts";
 import { registerHelp } from "./commands/help.ts";
 import { registerInit } from "./commands/init.ts";
@@ -55,6 +56,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
     registerUncordon,
     registerDrain,
     registerVerify,
+    registerRebuild,
     registerBench,
     registerConfig,
     registerInit,

@@ -11,6 +11,7 @@ import type {
   FeedItem,
   Page,
   ResultDocument,
+  RebuildStatus,
   RunView,
   SqlAnswer,
   StatusView,
@@ -88,6 +89,9 @@ export interface Client {
   cases(runId: string): AsyncIterable<CaseView>;
   /** One SELECT over the results. Values for `?` are given in order. */
   query(sql: string, options?: SqlQueryOptions): Promise<SqlAnswer>;
+  /** Makes the results anew from the log; resolves when that is begun. */
+  rebuildResults(): Promise<RebuildStatus>;
+  rebuildStatus(): Promise<RebuildStatus>;
   durations(query: { project?: string; framework: string; suite?: string }): Promise<DurationView[]>;
   /** A result document as the feed names it: its text, or the blob that holds it. */
   document(ref: string | { blob: string }): Promise<ResultDocument>;
@@ -111,6 +115,8 @@ export function connect(options: ConnectOptions): Client {
     durations: async (query) => (await get<{ items: DurationView[] }>("/api/durations", query)).items,
     query: (sql, more = {}) =>
       requests.json({ method: "POST", path: "/api/query", json: { sql, ...more }, isRepeatable: true }),
+    rebuildResults: () => requests.json({ method: "POST", path: "/api/results/rebuild", isRepeatable: true }),
+    rebuildStatus: () => get("/api/results/rebuild"),
     feed: (id, more = {}) => readFeed(requests, id, more),
     log: (id, more = {}) => readLog(requests, id, more),
     artifacts: (id) => listArtifacts(requests, id),

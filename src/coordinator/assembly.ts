@@ -9,6 +9,7 @@ import type { DataDir } from "./data-dir.ts";
 import { FeedHub } from "./feed.ts";
 import { DashboardFeed, type HttpContext } from "./http/index.ts";
 import type { Committed } from "./loop.ts";
+import { RebuildJob } from "./rebuild-job.ts";
 import { DEFAULT_SETTINGS, type CoordinatorSettings } from "./settings.ts";
 import { Snapshots } from "./snapshots.ts";
 import { TaskSignals } from "./task-signals.ts";
@@ -63,7 +64,11 @@ export function assemble(options: AssemblyOptions, opened: Opened, surroundings:
   const committedPosition = () => loop.committedPosition;
   const feed = new FeedHub({ log, clock, state: () => loop.state, committedPosition });
   const signals = new TaskSignals();
-  const shared = { coordinator, feed, signals, log, blobs, results, clock, random, logger };
+  const rebuild = new RebuildJob(async () => {
+    if (results.rebuild === undefined) throw new Error("these results have no file of their own");
+    return results.rebuild();
+  });
+  const shared = { coordinator, feed, signals, log, blobs, results, rebuild, clock, random, logger };
   const named = { clientKey, dataDir: dirs.path, clusterId, coordinatorId, version, logSince };
   const startedAt = clock.monotonic();
   const context = { ...shared, ...named, startedAt, port: () => address.port, closing, fatal: onEnded };

@@ -343,6 +343,28 @@ export const sqlAnswer = named(
   "What a SELECT found.",
 );
 
+export const rebuildStatus = named(
+  "RebuildStatus",
+  z.object({
+    state: z.enum(["none", "running", "done", "failed"]),
+    error: about(z.nullable(text), "Why it failed; the former file is back then."),
+    report: z.nullable(
+      z.object({
+        watermark: about(position, "The last record of the log in the new file."),
+        tables: about(
+          z.record(text, z.object({ before: z.nullable(count), after: count })),
+          "Rows of each table; before is null where the old file could not be read.",
+        ),
+        differing: about(
+          z.nullable(z.array(text)),
+          "Tables that held something else before; null where that cannot be told.",
+        ),
+      }),
+    ),
+  }),
+  "The latest rebuild of the results since the coordinator started.",
+);
+
 export const missingHashes = named(
   "MissingHashes",
   z.object({ missing: z.array(text) }),
@@ -369,6 +391,7 @@ export type ArtifactView = z.infer<typeof artifactView>;
 export type CaseView = z.infer<typeof caseView>;
 export type DurationView = z.infer<typeof durationView>;
 export type SqlAnswer = Omit<z.infer<typeof sqlAnswer>, "rows"> & { rows: SqlValue[][] };
+export type RebuildStatus = z.infer<typeof rebuildStatus>;
 export type DashboardView = z.infer<typeof dashboardView>;
 export type SubmitAnswer = z.infer<typeof submitAnswer>;
 

@@ -5,9 +5,10 @@
  * has no answer now, and the codes in errors.ts for a file that a person has to look at.
  */
 export { describeSchema, schemaMarkdown } from "./describe.ts";
-export { openResultsFile } from "./offline.ts";
+export { openResultsFile, rebuildResultsFile } from "./offline.ts";
 export type { ReadBlob } from "./projection.ts";
 export type { ResultArtifact, ResultAttempt, ResultCase, ResultRun, ResultTask } from "./queries.ts";
 export { openLocalResults, type Results } from "./results.ts";
+export type { RebuildReport } from "./rebuild.ts";
 export { startResults } from "./start.ts";
 export type { SqlAnswer, SqlRequest } from "./sql.ts";

@@ -5,6 +5,7 @@
  */
 import type { EndState, Remembered } from "../core/index.ts";
 import type { AttemptView, CaseOutcome, TaskView } from "../protocol/index.ts";
+import { type Digests, digests } from "./digests.ts";
 import { toJson } from "./json-text.ts";
 import { learnedDurations } from "./learned-durations.ts";
 import type { Reader, SqlRow } from "./reader.ts";
@@ -228,6 +229,8 @@ export const QUERIES = {
   },
 
   learnedDurations,
+
+  digests: (db: Reader, _: Record<string, never>): Promise<Digests> => digests(db),
 } as const;
 
 export type QueryName = keyof typeof QUERIES;

@@ -12,6 +12,7 @@ import { createFollower } from "./follower.ts";
 import { createProjection, type ReadBlob } from "./projection.ts";
 import { QUERIES, type QueryAnswer, type QueryName, type QueryParams } from "./queries.ts";
 import { createReader, type Reader } from "./reader.ts";
+import type { RebuildReport } from "./rebuild.ts";
 import { createSqlRunner, type SqlAnswer, type SqlOptions, type SqlRequest, type SqlRunner } from "./sql.ts";
 
 export interface ResultsStatus {
@@ -33,6 +34,8 @@ export interface Results {
   query<N extends QueryName>(name: N, params: QueryParams<N>): Promise<QueryAnswer<N>>;
   /** People's own SQL. Rejects with SqlRefused where the query is at fault. */
   sql(request: SqlRequest): Promise<SqlAnswer>;
+  /** A new file from the log in the place of this one; only where the results have a process of their own. */
+  rebuild?(): Promise<RebuildReport>;
   close(): Promise<void>;
 }
 

@@ -18,6 +18,7 @@ import {
 } from "./ipc.ts";
 import type { ReadBlob } from "./projection.ts";
 import type { QueryAnswer } from "./queries.ts";
+import { type FreshResults, rebuild, type RebuildReport } from "./rebuild.ts";
 import { createProgress, type Progress, type Results, type ResultsStatus } from "./results.ts";
 import type { SqlAnswer, SqlRequest } from "./sql.ts";
 
@@ -31,11 +32,18 @@ export interface StartResultsOptions {
   queryTimeoutMs?: number;
   /** The one folder that an export may be written to. */
   exportDir?: string;
+  /** The process has ended and will be started again. */
+  onDown?: (reason: string) => void;
   /** The program to start; by default the one beside this file in a build. */
   processPath?: string;
 }
 
 export interface StartedResults extends Results {
+  /**
+   * A new file from the log, in the place of the one that is there. Until it resolves there are no results;
+   * when it rejects, the old file is back.
+   */
+  rebuild(): Promise<RebuildReport>;
   /** Of the process as it is now; null while none is there. */
   pid(): number | null;
 }
@@ -73,6 +81,9 @@ class Supervisor implements StartedResults {
   /** What the process said before it ended. */
   #lastWords = "";
   #refusal: ResultsRefused | null = null;
+  #rebuild: Promise<RebuildReport> | null = null;
+  /** The file that a rebuild fills. */
+  #fresh: StartedResults | null = null;
 
   constructor(options: StartResultsOptions) {
     this.#options = options;
@@ -243,7 +254,9 @@ class Supervisor implements StartedResults {
       this.#state = "closed";
     }
     if (this.#state === "closed") return;
+    if (this.#rebuild !== null) return;
     this.#state = "down";
+    this.#options.onDown?.(reason);
     this.#progress.fail(reason);
     this.#logger.error("results are not available", { reason, retry_in_ms: this.#pauseMs });
     this.#restart = setTimeout(() => this.#spawn(), this.#pauseMs);
@@ -251,11 +264,51 @@ class Supervisor implements StartedResults {
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
   }
 
+  rebuild(): Promise<RebuildReport> {
+    this.#rebuild ??= this.#rebuildNow().finally(() => {
+      this.#rebuild = null;
+      this.#fresh = null;
+      if (this.#state === "closed") return;
+      this.#spawn();
+    });
+    return this.#rebuild;
+  }
+
+  async #rebuildNow(): Promise<RebuildReport> {
+    if (this.#state === "closed") throw this.#unavailable();
+    const before = await this.query("digests", {}).catch(() => null);
+    // To where the old file is: then the two can be compared. The rest follows as it always does.
+    const position = before?.watermark ?? this.#target;
+    this.#state = "down";
+    this.#progress.fail("they are being made anew from the log");
+    await this.#stop();
+    const { dbPath } = this.#options;
+    return rebuild({ dbPath, position, before, open: (path) => this.#openFresh(path) });
+  }
+
+  async #openFresh(path: string): Promise<FreshResults> {
+    let onDown: (reason: string) => void = () => {};
+    const failed = new Promise<never>((_, reject) => {
+      onDown = (reason) => reject(new ResultsUnavailable(reason));
+    });
+    failed.catch(() => {});
+    const results = await startResults({ ...this.#options, dbPath: path, onDown });
+    this.#fresh = results;
+    if (this.#state === "closed") await results.close();
+    return { results, failed };
+  }
+
   async close(): Promise<void> {
-    const child = this.#child;
     this.#state = "closed";
-    clearTimeout(this.#restart);
     this.#progress.end();
+    await this.#fresh?.close();
+    await this.#rebuild?.catch(() => {});
+    await this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    const child = this.#child;
+    clearTimeout(this.#restart);
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
     this.#send({ kind: "close" });

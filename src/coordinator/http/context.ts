@@ -5,6 +5,7 @@ import type { Clock, Logger, Random } from "../../ports/index.ts";
 import type { Results } from "../../results/index.ts";
 import type { Coordinator } from "../coordinator.ts";
 import type { FeedHub } from "../feed.ts";
+import type { RebuildJob } from "../rebuild-job.ts";
 import type { TaskSignals } from "../task-signals.ts";
 
 export interface HttpContext {
@@ -14,6 +15,7 @@ export interface HttpContext {
   log: EventLog;
   blobs: BlobStore;
   results: Results;
+  rebuild: RebuildJob;
   clock: Clock;
   random: Random;
   logger: Logger;

@@ -5,13 +5,13 @@
  * objects would hold up the loop.
  */
 import type { FastifyInstance } from "fastify";
-import { sqlInput } from "../../protocol/index.ts";
+import { emptyInput, sqlInput } from "../../protocol/index.ts";
 import { fresh } from "./answers.ts";
-import { readBody } from "./body.ts";
+import { readBody, readOptionalBody } from "./body.ts";
 import { caughtUp } from "./caught-up.ts";
 import type { HttpContext } from "./context.ts";
 import { readQuery } from "./query.ts";
-import { QUERY } from "./sql.api.ts";
+import { QUERY, REBUILD, REBUILT } from "./sql.api.ts";
 
 const DEFAULT_ROWS = 10_000;
 const FRESH_MS = 2_000;
@@ -31,5 +31,15 @@ export function sqlRoutes(app: FastifyInstance, context: HttpContext): void {
     const head = Buffer.from(`{"columns":${JSON.stringify(columns)},"rows":`);
     const body = Buffer.concat([head, rows, Buffer.from(`,${rest}`)]);
     return fresh(context, reply, watermark).type("application/json; charset=utf-8").send(body);
+  });
+  app.post("/api/results/rebuild", REBUILD, async (request, reply) => {
+    readQuery(request, []);
+    readOptionalBody(request, emptyInput);
+    context.logger.info("the results are made anew from the log");
+    return reply.send(context.rebuild.start());
+  });
+  app.get("/api/results/rebuild", REBUILT, async (request, reply) => {
+    readQuery(request, []);
+    return reply.send(context.rebuild.status());
   });
 }

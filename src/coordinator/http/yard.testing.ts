@@ -14,6 +14,7 @@ import { openLocalResults } from "../../results/index.ts";
 import { Coordinator } from "../coordinator.ts";
 import { FeedHub } from "../feed.ts";
 import type { Committed } from "../loop.ts";
+import { RebuildJob } from "../rebuild-job.ts";
 import { DEFAULT_SETTINGS, type CoordinatorSettings } from "../settings.ts";
 import { TaskSignals } from "../task-signals.ts";
 import { createApp } from "./app.ts";
@@ -85,6 +86,7 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
     log,
     blobs,
     results,
+    rebuild: new RebuildJob(async () => ({ watermark: 0, tables: {}, differing: null })),
     clock,
     random,
     logger,

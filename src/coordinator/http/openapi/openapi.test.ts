@@ -96,6 +96,8 @@ const CALLS: Record<string, () => ReturnType<typeof send>> = {
   getRun: () => send("GET", `/api/runs/${ids.run}`),
   listCases: () => send("GET", `/api/runs/${ids.run}/cases`),
   query: () => send("POST", "/api/query", { sql: "SELECT 1, [1]", limit: 1 }),
+  rebuildResults: () => send("POST", "/api/results/rebuild"),
+  getRebuild: () => send("GET", "/api/results/rebuild"),
   listDurations: () => send("GET", "/api/durations?framework=pytest"),
   cancelRun: () => send("POST", `/api/runs/${ids.run}/cancel`),
   listArtifacts: () => send("GET", `/api/tasks/${ids.done}/artifacts`),
