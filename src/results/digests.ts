@@ -12,7 +12,8 @@ export interface Digests {
 
 const TABLE_DIGESTS = TABLE_NAMES.map(
   (table) =>
-    `SELECT '${table}' AS name, count(*) AS n, coalesce(bit_xor(hash(t)), 0)::VARCHAR AS hash FROM ${table} t`,
+    `SELECT '${table}' AS name, count(*) AS n, coalesce(bit_xor(hash(t)), 0)::VARCHAR AS hash
+     FROM ${table} t`,
 ).join(" UNION ALL ");
 
 const DIGESTS = `

@@ -5,7 +5,7 @@
  */
 import type { EndState, Remembered } from "../core/index.ts";
 import type { AttemptView, CaseOutcome, TaskView } from "../protocol/index.ts";
-import { type Digests, digests } from "./digests.ts";
+import { digests } from "./digests.ts";
 import { toJson } from "./json-text.ts";
 import { learnedDurations } from "./learned-durations.ts";
 import type { Reader, SqlRow } from "./reader.ts";
@@ -230,7 +230,7 @@ export const QUERIES = {
 
   learnedDurations,
 
-  digests: (db: Reader, _: Record<string, never>): Promise<Digests> => digests(db),
+  digests,
 } as const;
 
 export type QueryName = keyof typeof QUERIES;

@@ -29,7 +29,7 @@ export interface RebuildOptions {
   position: number;
   /** Of the old file, where it can be read; it is closed by now. */
   before: Digests | null;
-  open(path: string): Promise<FreshResults>;
+  open: (path: string) => Promise<FreshResults>;
 }
 
 export async function rebuild({ dbPath, position, before, open }: RebuildOptions): Promise<RebuildReport> {
@@ -49,7 +49,7 @@ async function fill({ results, failed }: FreshResults, position: number): Promis
   try {
     results.poke(position);
     await Promise.race([results.reached(position), failed]);
-    return await Promise.race([results.query("digests", {}), failed]);
+    return await Promise.race([results.query("digests", undefined), failed]);
   } finally {
     await results.close();
   }

@@ -276,7 +276,7 @@ class Supervisor implements StartedResults {
 
   async #rebuildNow(): Promise<RebuildReport> {
     if (this.#state === "closed") throw this.#unavailable();
-    const before = await this.query("digests", {}).catch(() => null);
+    const before = await this.query("digests", undefined).catch(() => null);
     // To where the old file is: then the two can be compared. The rest follows as it always does.
     const position = before?.watermark ?? this.#target;
     this.#state = "down";
