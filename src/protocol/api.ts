@@ -228,6 +228,25 @@ export const artifactList = named(
   "What the attempts of a task left.",
 );
 
+export const logMatches = named(
+  "LogMatches",
+  z.object({
+    items: z.array(
+      z.object({
+        task_id: text,
+        attempt: count,
+        line: about(count, "From 1."),
+        offset: about(count, "Of the line's first byte in the log."),
+        text: about(text, "The line; of a long one the part around what was found, at most 1,024 bytes."),
+        is_cut: about(z.boolean(), "The text is not the whole line."),
+      }),
+    ),
+    searched_bytes: count,
+    next_cursor: about(z.nullable(text), "Set when there may be more, also on a page without lines."),
+  }),
+  "Lines of logs that hold a text.",
+);
+
 export const workerView = named(
   "Worker",
   z.object({
@@ -387,6 +406,8 @@ export type Explanation = z.infer<typeof explanation>;
 export type TaskExplanation = z.infer<typeof taskExplanation>;
 export type PlacedAttempt = z.infer<typeof placedAttempt>;
 export type WorkerView = z.infer<typeof workerView>;
+export type LogMatches = z.infer<typeof logMatches>;
+export type LogMatch = LogMatches["items"][number];
 export type ArtifactView = z.infer<typeof artifactView>;
 export type CaseView = z.infer<typeof caseView>;
 export type DurationView = z.infer<typeof durationView>;

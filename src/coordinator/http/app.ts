@@ -10,6 +10,7 @@ import { installBodies, MAX_BODY_BYTES } from "./body.ts";
 import type { HttpContext } from "./context.ts";
 import { feedRoutes } from "./feed-route.ts";
 import { installGuard } from "./guard.ts";
+import { logSearchRoutes } from "./log-search-routes.ts";
 import { logRoutes } from "./logs.ts";
 import { collectRoutes } from "./openapi/describe.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
@@ -62,6 +63,7 @@ export function createApp(context: HttpContext): FastifyInstance {
     blobRoutes,
     artifactRoutes,
     logRoutes,
+    logSearchRoutes,
     sqlRoutes,
   ];
   for (const register of groups) register(app, context);

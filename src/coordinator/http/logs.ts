@@ -1,23 +1,21 @@
 /** Logs of attempts: appended by workers at an offset, read in ranges, followed while they grow. */
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { LogKey } from "../../blobs/index.ts";
 import { activeLease, type Task } from "../../core/index.ts";
 import { readCommitted, sendOpenStream, whileListening } from "./answers.ts";
 import { streamedBody, tooLarge } from "./body.ts";
 import type { HttpContext } from "./context.ts";
 import { APPEND, READ } from "./logs.api.ts";
-import { paramOf, readFlag, readNumber, readQuery } from "./query.ts";
+import { startOfTail, readLog, type Range } from "./log-reading.ts";
+import { badParameter, paramOf, readFlag, readNumber, readQuery } from "./query.ts";
+import { announcePart, askedPart } from "./ranges.ts";
 import { refusal } from "./refusal.ts";
 
 const CHUNK_LIMIT_BYTES = 8 * 1024 * 1024;
 /** The worker cuts at 64 MiB and says so in a last line. */
 const LOG_LIMIT_BYTES = 64 * 1024 * 1024 + 64 * 1024;
-const PIECE_BYTES = 256 * 1024;
-
-interface LogKey {
-  task_id: string;
-  attempt: number;
-}
+const MAX_TAIL_LINES = 1_000_000;
 
 export function logRoutes(app: FastifyInstance, context: HttpContext): void {
   app.put("/api/tasks/:id/attempts/:attempt/log", APPEND, async (request) => {
@@ -26,26 +24,59 @@ export function logRoutes(app: FastifyInstance, context: HttpContext): void {
     return append(context, request, at);
   });
   app.get("/api/tasks/:id/logs", READ, async (request, reply) => {
-    const query = readQuery(request, ["attempt", "from", "to", "follow", "consistent"]);
-    const task_id = paramOf(request, "id");
-    const asked = readNumber(query.attempt, { name: "attempt", min: 1, max: 0xffff_ffff });
+    const query = readQuery(request, ["attempt", "from", "to", "tail", "follow", "consistent"]);
     const follow = readFlag(query.follow, "follow");
-    const attempt = asked ?? (await newestAttempt(context, task_id));
-    if (attempt === 0 && !follow) {
-      throw refusal("log_unknown", `task ${task_id.slice(0, 128)} has not been tried yet: there is no log`);
-    }
-    const key = { task_id, attempt: Math.max(1, attempt) };
-    await requireAttempt(context, key, { follow });
-    const from = readNumber(query.from, { name: "from" }) ?? 0;
-    const to = readNumber(query.to, { name: "to" }) ?? Number.MAX_SAFE_INTEGER;
+    const key = await askedLog(context, paramOf(request, "id"), { attempt: query.attempt, follow });
+    const size = context.blobs.logSize(key);
+    const range = follow ? null : askedPart(request, { size });
+    const { from, to } = range ?? (await readRange(context, key, query));
     reply.type("application/octet-stream");
-    reply.header("x-testyard-log-size", String(context.blobs.logSize(key)));
+    reply.header("x-testyard-log-size", String(size));
+    reply.header("x-testyard-log-from", String(from));
     reply.header("x-testyard-attempt", String(key.attempt));
+    // A browser that is led here must not take what a test printed for a page.
+    reply.header("content-disposition", "attachment");
+    if (!follow) {
+      reply.header("accept-ranges", "bytes");
+      if (range !== null) announcePart(reply, { part: range, size });
+      if (request.method === "HEAD") return reply.send("");
+      return reply.send(Readable.from(readLog(context.blobs, key, { from, to }), { objectMode: false }));
+    }
     if (request.method === "HEAD") return reply.send("");
-    if (!follow) return reply.send(Readable.from(readLog(context, key, { from, to }), { objectMode: false }));
     const signal = whileListening(context, reply);
     return sendOpenStream(reply, followLog(context, key, { from, to, signal }));
   });
+}
+
+/** `tail` counts lines from the end, `from` and `to` bytes from the front. */
+async function readRange(
+  context: HttpContext,
+  key: LogKey,
+  query: { from?: string; to?: string; tail?: string },
+): Promise<Range> {
+  const from = readNumber(query.from, { name: "from" });
+  const to = readNumber(query.to, { name: "to" }) ?? Number.MAX_SAFE_INTEGER;
+  const lines = readNumber(query.tail, { name: "tail", max: MAX_TAIL_LINES });
+  if (lines === null) return { from: from ?? 0, to };
+  if (from !== null || query.to !== undefined) throw badParameter("tail", `give "tail" or "from" and "to"`);
+  const size = context.blobs.logSize(key);
+  return { from: await startOfTail(context.blobs, key, { size, lines }), to };
+}
+
+/** @throws Refusal when there is no such log, or not any more */
+export async function askedLog(
+  context: HttpContext,
+  task_id: string,
+  { attempt: text, follow }: { attempt: string | undefined; follow: boolean },
+): Promise<LogKey> {
+  const asked = readNumber(text, { name: "attempt", min: 1, max: 0xffff_ffff });
+  const attempt = asked ?? (await newestAttempt(context, task_id));
+  if (attempt === 0 && !follow) {
+    throw refusal("log_unknown", `task ${task_id.slice(0, 128)} has not been tried yet: there is no log`);
+  }
+  const key = { task_id, attempt: Math.max(1, attempt) };
+  await requireAttempt(context, key, { follow });
+  return key;
 }
 
 async function append(
@@ -85,24 +116,16 @@ async function requireAttempt(
 ): Promise<void> {
   if (context.blobs.logSize({ task_id, attempt }) > 0) return;
   const newest = await newestAttempt(context, task_id);
+  if (attempt <= newest) await refuseExpired(context, { task_id, attempt });
   if (attempt <= newest || (follow && attempt === newest + 1)) return;
   throw refusal("log_unknown", `task ${task_id} has no attempt ${attempt}`);
 }
 
-interface Range {
-  from: number;
-  to: number;
-}
-
-async function* readLog(
-  { blobs }: HttpContext,
-  key: LogKey,
-  { from, to }: Range,
-): AsyncGenerator<Uint8Array> {
-  const end = Math.min(to, blobs.logSize(key));
-  for (let at = from; at < end; at += PIECE_BYTES) {
-    yield await blobs.readLog(key, { from: at, to: Math.min(end, at + PIECE_BYTES) });
-  }
+/** What the attempt reported to have stored, and is not there, has been thinned out. */
+async function refuseExpired(context: HttpContext, { task_id, attempt }: LogKey): Promise<void> {
+  const rows = await context.results.query("attempts", { task_id }).catch(() => []);
+  if ((rows.find((row) => row.attempt === attempt)?.log_bytes ?? 0) === 0) return;
+  throw refusal("log_expired", `the log of attempt ${attempt} of task ${task_id} is no longer kept`);
 }
 
 /**
@@ -120,7 +143,7 @@ async function* followLog(
   try {
     for (let at = from; at < to && !signal.aborted; ) {
       const over = isOver(context, key);
-      for await (const piece of readLog(context, key, { from: at, to })) {
+      for await (const piece of readLog(context.blobs, key, { from: at, to })) {
         at += piece.length;
         yield piece;
       }

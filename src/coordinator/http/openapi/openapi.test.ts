@@ -109,6 +109,8 @@ const CALLS: Record<string, () => ReturnType<typeof send>> = {
   getBlob: () => send("GET", `/api/blobs/${SHA}`),
   appendLog: () => send("PUT", `/api/tasks/${ids.done}/attempts/1/log?offset=7`, CONTENT),
   readLog: () => send("GET", `/api/tasks/${ids.done}/logs`),
+  searchLog: () => send("GET", `/api/tasks/${ids.done}/logs/search?q=cont`),
+  searchRunLogs: () => send("GET", `/api/runs/${ids.run}/logs/search?q=cont`),
 };
 /** Its answer has no end: read line by line below. */
 const STREAMED = ["followRun"];
