@@ -9,6 +9,7 @@ import type {
   DashboardView,
   DurationView,
   FeedItem,
+  LogMatch,
   Page,
   ResultDocument,
   RebuildStatus,
@@ -26,7 +27,7 @@ import type { BlobTransport } from "../workspace/index.ts";
 import { listArtifacts, readArtifact, type ArtifactName } from "./artifacts.ts";
 import { createBlobTransport } from "./blob-transport.ts";
 import { readFeed, type FeedOptions } from "./feed.ts";
-import { readLog, type LogOptions } from "./log.ts";
+import { readLog, searchLogs, type LogOptions, type LogSearchOptions } from "./log.ts";
 import { Requests, type ApiRequest, type ConnectOptions } from "./requests.ts";
 import { everyItem, type PageQuery, type TaskQuery } from "./pages.ts";
 
@@ -81,6 +82,14 @@ export interface Client {
   /** Until the signal aborts or the reader stops. */
   feed(runId: string, options?: FeedOptions): AsyncIterable<FeedItem>;
   log(taskId: string, options?: LogOptions): AsyncIterable<Uint8Array>;
+  /** Lines of one log that hold a text. */
+  searchLog(
+    taskId: string,
+    text: string,
+    options?: LogSearchOptions & { attempt?: number },
+  ): AsyncIterable<LogMatch>;
+  /** Lines of all logs of a run that hold a text. */
+  searchRunLogs(runId: string, text: string, options?: LogSearchOptions): AsyncIterable<LogMatch>;
   /** What all attempts of a task left. */
   artifacts(taskId: string): Promise<ArtifactView[]>;
   /** The bytes of one of them. */
@@ -119,6 +128,8 @@ export function connect(options: ConnectOptions): Client {
     rebuildStatus: () => get("/api/results/rebuild"),
     feed: (id, more = {}) => readFeed(requests, id, more),
     log: (id, more = {}) => readLog(requests, id, more),
+    searchLog: (id, q, more = {}) => searchLogs(requests, taskPath(id), { q, ...more }),
+    searchRunLogs: (id, q, more = {}) => searchLogs(requests, runPath(id), { q, ...more }),
     artifacts: (id) => listArtifacts(requests, id),
     artifact: (id, name) => readArtifact(requests, id, name),
     cases: (id) =>

@@ -3,7 +3,7 @@ export type { ArtifactName } from "./artifacts.ts";
 export { connect, type Client, type RunInput, type SqlQueryOptions, type SubmitOptions } from "./client.ts";
 export { ApiError, Unreachable } from "./errors.ts";
 export type { FeedOptions } from "./feed.ts";
-export type { LogOptions } from "./log.ts";
+export type { LogOptions, LogSearchOptions } from "./log.ts";
 export {
   findCoordinator,
   listCoordinators,

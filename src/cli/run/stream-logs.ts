@@ -3,7 +3,8 @@
  */
 import type { Client } from "../../client/index.ts";
 import { ApiError } from "../../client/index.ts";
-import { print, printBytes, say } from "../io.ts";
+import { paintFor, print, printBytes, say } from "../io.ts";
+import { TerminalText } from "../terminal-text.ts";
 
 const AT_ONCE = 8;
 const LOOK_MS = 300;
@@ -34,16 +35,15 @@ async function follow(
 ): Promise<void> {
   const prefix = isAlone ? "" : `${id.slice(-6)} | `;
   let rest = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of attempts(client, id, signal)) {
-    if (isAlone) {
-      await printBytes(chunk);
-      continue;
-    }
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+  const terminal = new TerminalText({ colours: paintFor(process.stdout)("bold", "") !== "" });
+  const show = async (text: string): Promise<void> => {
+    if (isAlone) return printBytes(Buffer.from(text));
+    const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) print(prefix + line);
-  }
+  };
+  for await (const chunk of attempts(client, id, signal)) await show(terminal.push(chunk));
+  await show(terminal.end());
   if (rest !== "") print(prefix + rest);
 }
 
