@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { TerminalText } from "./terminal-text.ts";
 
 const ESC = "\u001b";
+const LETTERS = Array.from("\u001b[]\\;m0A\n\r\u0007\u009b\u009c\u0090a?");
 
 function shown(text: string, { colours = true, pieces = 1000 } = {}): string {
   const terminal = new TerminalText({ colours });
@@ -38,7 +39,7 @@ describe("what a terminal is given of a log", () => {
   });
 
   test("is harmless whatever a test prints", () => {
-    const letters = fc.constantFrom(..."\u001b[]\\;m0A\n\r\u0007\u009b\u009c\u0090a?");
+    const letters = fc.constantFrom(...LETTERS);
     fc.assert(
       fc.property(fc.array(letters, { maxLength: 60 }), fc.boolean(), (all, colours) => {
         const out = shown(all.join(""), { colours });

@@ -18,7 +18,11 @@ interface Task {
 async function submit(url: string, line: string, more: object = {}): Promise<string> {
   home.write({ "task.json": JSON.stringify({ type: "command", config: { shell: line }, ...more }) });
   const answer = await home.json<{ task_ids: string[] }>([
-    ...["submit", "--task", home.path("task.json"), "--coordinator", url],
+    "submit",
+    "--task",
+    home.path("task.json"),
+    "--coordinator",
+    url,
   ]);
   return answer.task_ids[0] ?? "";
 }
