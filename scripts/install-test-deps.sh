@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# What the tests need beside Node: pytest (for the pytest adapter) and a Chromium (for the browser tests and
-# for what a worker says of its machine). Debian and its relatives; quick when everything is there already.
+# What the tests need beside Node: pytest (for the pytest adapter), a Chromium (for the browser tests and for
+# what a worker says of its machine) and Prometheus (which scrapes a coordinator). Debian and its
+# relatives; quick when everything is there already.
 set -euo pipefail
 
 packages=()
 has_pytest() { "$1" -m pytest --version >/dev/null 2>&1; }
 has_pytest python3 || has_pytest /usr/bin/python3 || packages+=(python3-pytest)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages+=(chromium)
+command -v prometheus >/dev/null || packages+=(prometheus)
 
 if [ ${#packages[@]} -eq 0 ]; then
   echo "test dependencies: all there"
@@ -19,6 +21,13 @@ if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
 if ! command -v apt-get >/dev/null; then
   echo "test dependencies: install these with this system's package manager: ${packages[*]}" >&2
   exit 1
+fi
+
+# What is installed is for the tests to start, not for the system: no service of it runs afterwards.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  "${as_root[@]}" sh -c "printf '#!/bin/sh\nexit 101\n' > $policy && chmod 755 $policy"
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
 fi
 
 echo "test dependencies: installing ${packages[*]}"

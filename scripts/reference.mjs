@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { writeApiReference } from "./lib/api-reference.mjs";
 import { ensureBuilt } from "./lib/build.mjs";
 import { ROOT } from "./lib/process.mjs";
 
@@ -12,3 +13,5 @@ for (const [path, text] of Object.entries(referencePages())) {
   writeFileSync(join(ROOT, path), text);
   console.log(path);
 }
+if (await writeApiReference()) console.log("docs/reference/openapi.json\ndocs/reference/metrics.md");
+else process.exitCode = 1;

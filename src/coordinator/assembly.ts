@@ -4,11 +4,12 @@ import type { BlobStore } from "../blobs/index.ts";
 import type { EventLog, Snapshot } from "../log/index.ts";
 import type { Clock, Logger, Random } from "../ports/index.ts";
 import type { Results } from "../results/index.ts";
-import { Coordinator } from "./coordinator.ts";
+import { Coordinator, type CoordinatorOptions } from "./coordinator.ts";
 import type { DataDir } from "./data-dir.ts";
 import { FeedHub } from "./feed.ts";
 import { DashboardFeed, type HttpContext } from "./http/index.ts";
 import type { Committed } from "./loop.ts";
+import { EventMetrics } from "./metrics/index.ts";
 import { RebuildJob } from "./rebuild-job.ts";
 import { DEFAULT_SETTINGS, type CoordinatorSettings } from "./settings.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -59,7 +60,9 @@ export function assemble(options: AssemblyOptions, opened: Opened, surroundings:
   const onCommitted = (committed: Committed) => {
     for (const call of listeners) call(committed);
   };
-  const coordinator = createCoordinator(options, opened, { onCommitted, onEnded });
+  const metrics = new EventMetrics();
+  const onAppended = metrics.appended.bind(metrics);
+  const coordinator = createCoordinator(options, opened, { onCommitted, onAppended, onEnded });
   const { loop } = coordinator;
   const committedPosition = () => loop.committedPosition;
   const feed = new FeedHub({ log, clock, state: () => loop.state, committedPosition });
@@ -68,7 +71,7 @@ export function assemble(options: AssemblyOptions, opened: Opened, surroundings:
     if (results.rebuild === undefined) throw new Error("these results have no file of their own");
     return results.rebuild();
   });
-  const shared = { coordinator, feed, signals, log, blobs, results, rebuild, clock, random, logger };
+  const shared = { coordinator, feed, signals, log, blobs, results, rebuild, clock, random, logger, metrics };
   const named = { clientKey, dataDir: dirs.path, clusterId, coordinatorId, version, logSince };
   const startedAt = clock.monotonic();
   const context = { ...shared, ...named, startedAt, port: () => address.port, closing, fatal: onEnded };
@@ -80,6 +83,7 @@ export function assemble(options: AssemblyOptions, opened: Opened, surroundings:
     ({ position }) => results.poke(position),
     (committed) => feed.committed(committed),
     ({ events }) => signals.committed(events),
+    (committed) => metrics.committed(committed, loop.state),
     ({ events }) => dashboard.committed(events),
     ({ events }) => snapshots.committed(events.length),
   );
@@ -89,7 +93,7 @@ export function assemble(options: AssemblyOptions, opened: Opened, surroundings:
 function createCoordinator(
   options: AssemblyOptions,
   { log, loaded, clusterId, clientKey, results }: Opened,
-  calls: { onCommitted: (committed: Committed) => void; onEnded: (error: Error) => void },
+  calls: Pick<CoordinatorOptions, "onCommitted" | "onAppended" | "onEnded">,
 ): Coordinator {
   const { coordinatorId: coordinator_id, clock, random, logger } = options;
   const { host, pid, started: pid_started } = options.process;

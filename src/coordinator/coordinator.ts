@@ -12,7 +12,7 @@ import {
   type SchedulerOptions,
 } from "../scheduler/index.ts";
 import { Liveness } from "./liveness.ts";
-import { Loop, LoopEnded, type Committed } from "./loop.ts";
+import { Loop, LoopEnded, type Committed, type LoopOptions } from "./loop.ts";
 import type { CoordinatorSettings } from "./settings.ts";
 import { WorkerGateway } from "./worker-gateway.ts";
 
@@ -43,6 +43,7 @@ export interface CoordinatorOptions {
   /** Position up to which results hold everything; ended tasks above it stay in memory. */
   projectedPosition: () => number;
   onCommitted?: (committed: Committed) => void;
+  onAppended?: NonNullable<LoopOptions["onAppended"]>;
   /** Called after every event folded: the place for checks. */
   onFolded?: (event: Event, state: State) => void;
   /** It has stopped by itself: another leads, or the log is broken. */

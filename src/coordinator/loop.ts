@@ -56,6 +56,8 @@ export interface LoopOptions {
   beforeSeal?: () => void;
   onEffects: (effects: readonly Effect[]) => void;
   onCommitted?: (committed: Committed) => void;
+  /** A record became durable. */
+  onAppended?: (append: { durationMs: number; sizeBytes: number }) => void;
   /** Called after every event folded, before it is durable: the place for checks. */
   onFolded?: (event: Event, state: State) => void;
   /** The loop has ended by itself; nothing further will be committed. */
@@ -254,14 +256,21 @@ export class Loop {
   }
 
   #append(record: QueuedRecord): void {
-    const { log, clock } = this.#options;
+    const { log, clock, onAppended } = this.#options;
+    const begun = clock.monotonic();
     log.append(record.sealed).then(
       (result) => {
         if (this.#ended !== null) return;
         if (result.kind === "unknown") clock.after(RETRY_APPEND_MS, () => this.#append(record));
         else if (result.kind === "lost")
           this.#fail(new LoopEnded("not_leader", "another coordinator leads now"));
-        else this.#won(record);
+        else {
+          onAppended?.({
+            durationMs: clock.monotonic() - begun,
+            sizeBytes: record.sealed.bytes.length,
+          });
+          this.#won(record);
+        }
       },
       (cause: unknown) => this.#fail(engineFailure(cause)),
     );

@@ -394,8 +394,18 @@ export const storedBlob = named("StoredBlob", z.object({ sha256: text }), "A blo
 export const logSize = named("LogSize", z.object({ size: count }), "Bytes of the log that are stored.");
 
 export const health = named("Health", z.object({ status: z.literal("ok") }), "The process lives.");
-export const readiness = named("Readiness", z.object({ status: z.literal("ready") }), "Work is taken.");
+const readyCheck = z.object({
+  name: z.enum(["leader", "log", "results", "disk"]),
+  ready: z.boolean(),
+  reason: about(text, "What was looked at, and what was found."),
+});
+export const readiness = named(
+  "Readiness",
+  z.object({ status: z.literal("ready"), checks: z.array(readyCheck) }),
+  "Work is taken. Otherwise a problem `not_ready` has the same checks under `details`.",
+);
 
+export type ReadyCheck = z.infer<typeof readyCheck>;
 export type StatusView = z.infer<typeof statusView>;
 export type RunView = z.infer<typeof runView>;
 export type TaskView = z.infer<typeof taskView>;

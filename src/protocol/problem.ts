@@ -57,6 +57,7 @@ const STATUS = {
   headers_too_large: 431,
   internal: 500,
   not_leader: 503,
+  not_ready: 503,
   results_unavailable: 503,
   shutting_down: 503,
   disk_full: 507,

@@ -15,6 +15,7 @@ import { logRoutes } from "./logs.ts";
 import { collectRoutes } from "./openapi/describe.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
 import { answerError, refusal, sendProblem } from "./refusal.ts";
+import { probeRoutes } from "./probes.ts";
 import { runRoutes } from "./runs.ts";
 import { sqlRoutes } from "./sql.ts";
 import { statusRoutes } from "./status.ts";
@@ -54,6 +55,7 @@ export function createApp(context: HttpContext): FastifyInstance {
   installGuard(app, context);
   installBodies(app, context);
   const groups = [
+    probeRoutes,
     statusRoutes,
     workerRoutes,
     taskRoutes,

@@ -25,7 +25,7 @@ const BATCH_SLACK_BYTES = 1024 * 1024;
 const PUTS_AT_ONCE = 256;
 
 export function blobRoutes(app: FastifyInstance, context: HttpContext): void {
-  const { blobs, clock } = context;
+  const { blobs, clock, metrics } = context;
   app.post("/api/blobs/missing", MISSING, async (request) => {
     readQuery(request, []);
     return { missing: blobs.missing(readBody(request, hashList).hashes) };
@@ -33,7 +33,7 @@ export function blobRoutes(app: FastifyInstance, context: HttpContext): void {
   app.post("/api/blobs/batch", BATCH, async (request) => {
     readQuery(request, []);
     const limitBytes = MAX_BLOB_BATCH_BYTES + BATCH_SLACK_BYTES;
-    return { stored: await storeBatch(context, streamedBody(request, { limitBytes, clock })) };
+    return { stored: await storeBatch(context, streamedBody(request, { limitBytes, clock, metrics })) };
   });
   app.post("/api/blobs/fetch", FETCH, async (request, reply) => {
     readQuery(request, []);
@@ -43,7 +43,7 @@ export function blobRoutes(app: FastifyInstance, context: HttpContext): void {
   app.put("/api/blobs/:sha256", PUT, async (request, reply) => {
     readQuery(request, []);
     const expected = readHash(paramOf(request, "sha256"));
-    const body = streamedBody(request, { limitBytes: MAX_BLOB_BYTES, clock });
+    const body = streamedBody(request, { limitBytes: MAX_BLOB_BYTES, clock, metrics });
     await blobs.putStream(body, { expected, limitBytes: MAX_BLOB_BYTES });
     return reply.code(201).send({ sha256: expected });
   });

@@ -8,7 +8,6 @@
 import { isUtf8 } from "node:buffer";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { Clock } from "../../ports/index.ts";
 import { BLOB_FRAMES_TYPE, parseJson, problem, validate, type ShapeOf } from "../../protocol/index.ts";
 import type { HttpContext } from "./context.ts";
 import { invalid, Refusal, refusal, sendProblem } from "./refusal.ts";
@@ -72,10 +71,9 @@ export function readOptionalBody<T>(request: FastifyRequest, schema: ShapeOf<T>)
   return hasBody(request) ? readBody(request, schema) : checkedAs(schema, {});
 }
 
-export function streamedBody(
-  request: FastifyRequest,
-  options: { limitBytes: number; clock: Clock },
-): AsyncIterable<Uint8Array> {
+type BodyOptions = Pick<HttpContext, "clock" | "metrics"> & { limitBytes: number };
+
+export function streamedBody(request: FastifyRequest, options: BodyOptions): AsyncIterable<Uint8Array> {
   const { body } = request;
   // A request without a body announces no length, and fastify then has nothing for us.
   if (body === undefined || body === null) return Readable.from([]);
@@ -87,7 +85,7 @@ export function streamedBody(
 
 async function* limited(
   body: Readable,
-  { limitBytes, clock }: { limitBytes: number; clock: Clock },
+  { limitBytes, clock, metrics }: BodyOptions,
 ): AsyncGenerator<Uint8Array> {
   let size = 0;
   let hasStalled = false;
@@ -102,6 +100,7 @@ async function* limited(
     for await (const chunk of body.iterator({ destroyOnReturn: false })) {
       stall.cancel();
       size += (chunk as Uint8Array).length;
+      metrics.received((chunk as Uint8Array).length);
       if (size > limitBytes) throw tooLarge(limitBytes);
       yield chunk as Uint8Array;
       stall = watch();

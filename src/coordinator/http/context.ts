@@ -5,6 +5,7 @@ import type { Clock, Logger, Random } from "../../ports/index.ts";
 import type { Results } from "../../results/index.ts";
 import type { Coordinator } from "../coordinator.ts";
 import type { FeedHub } from "../feed.ts";
+import type { EventMetrics } from "../metrics/index.ts";
 import type { RebuildJob } from "../rebuild-job.ts";
 import type { TaskSignals } from "../task-signals.ts";
 
@@ -19,6 +20,7 @@ export interface HttpContext {
   clock: Clock;
   random: Random;
   logger: Logger;
+  metrics: EventMetrics;
   /** Hex; who sends it may change things. */
   clientKey: string;
   /** Where people find the key. */

@@ -84,13 +84,13 @@ async function append(
   request: FastifyRequest,
   offset: number,
 ): Promise<{ size: number }> {
-  const { coordinator, blobs, clock, signals } = context;
+  const { coordinator, blobs, clock, metrics, signals } = context;
   const task_id = paramOf(request, "id");
   const attempt = readNumber(paramOf(request, "attempt"), { name: "attempt", min: 1, max: 0xffff_ffff }) ?? 0;
   const task = coordinator.loop.state.tasks.get(task_id);
   if (task === undefined) throw refusal("task_unknown", `no task ${task_id.slice(0, 128)} is under way`);
   if (attempt > task.attempts) throw refusal("stale_attempt", `task ${task_id} has no attempt ${attempt}`);
-  const body = streamedBody(request, { limitBytes: CHUNK_LIMIT_BYTES, clock });
+  const body = streamedBody(request, { limitBytes: CHUNK_LIMIT_BYTES, clock, metrics });
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);

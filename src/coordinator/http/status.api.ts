@@ -1,4 +1,4 @@
-import { dashboardView, health, readiness, statusView } from "../../protocol/index.ts";
+import { dashboardView, statusView } from "../../protocol/index.ts";
 import { CONSISTENT, described } from "./openapi/describe.ts";
 
 const query = { consistent: CONSISTENT };
@@ -16,17 +16,4 @@ export const DASHBOARD = described({
   summary: "Everything that a first look needs: status, workers, the newest tasks and runs",
   query,
   answers: dashboardView,
-});
-
-export const HEALTH = described({
-  id: "getHealth",
-  group: "probes",
-  summary: "Whether the process lives",
-  answers: health,
-});
-export const READY = described({
-  id: "getReadiness",
-  group: "probes",
-  summary: "Whether work is taken",
-  answers: readiness,
 });

@@ -6,7 +6,7 @@ import { readCommitted, fresh, sendCommitted } from "./answers.ts";
 import type { HttpContext } from "./context.ts";
 import { readQuery } from "./query.ts";
 import { newestRuns } from "./run-view.ts";
-import { DASHBOARD, HEALTH, READY, STATUS } from "./status.api.ts";
+import { DASHBOARD, STATUS } from "./status.api.ts";
 import { newestTasks } from "./task-list.ts";
 import { countTasks, createReasons, taskView } from "./task-view.ts";
 import { workerViews } from "./worker-view.ts";
@@ -23,12 +23,6 @@ export function statusRoutes(app: FastifyInstance, context: HttpContext): void {
     readQuery(request, ["consistent"]);
     const { value, position } = await readCommitted(context, (state) => overview(context, state));
     return fresh(context, reply, position).send(value);
-  });
-  app.get("/healthz", HEALTH, async () => ({ status: "ok" }));
-  app.get("/readyz", READY, async (_request, reply) => {
-    // Ready means that writes are being committed, and only a commit shows that.
-    await context.coordinator.loop.committed();
-    return reply.send({ status: "ready" });
   });
 }
 

@@ -14,6 +14,7 @@ import { openLocalResults } from "../../results/index.ts";
 import { Coordinator } from "../coordinator.ts";
 import { FeedHub } from "../feed.ts";
 import type { Committed } from "../loop.ts";
+import { EventMetrics } from "../metrics/index.ts";
 import { RebuildJob } from "../rebuild-job.ts";
 import { DEFAULT_SETTINGS, type CoordinatorSettings } from "../settings.ts";
 import { TaskSignals } from "../task-signals.ts";
@@ -50,6 +51,7 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
   const results = await openLocalResults({ log, dbPath: ":memory:", clusterId: CLUSTER, readBlob });
   const calls: ((committed: Committed) => void)[] = [({ position }) => results.poke(position)];
   const fatal: unknown[] = [];
+  const metrics = new EventMetrics();
   const closing = new AbortController();
   const coordinator = new Coordinator({
     state: createState(),
@@ -64,6 +66,7 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
     settings: { ...DEFAULT_SETTINGS, ...settings },
     hash: () => "0".repeat(64),
     projectedPosition: () => results.status().watermark,
+    onAppended: (append) => metrics.appended(append),
     onCommitted: (committed) => calls.forEach((call) => call(committed)),
     onEnded: (error) => fatal.push(error),
   });
@@ -78,6 +81,7 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
   calls.push(
     (committed) => feed.committed(committed),
     ({ events }) => signals.committed(events),
+    (committed) => metrics.committed(committed, loop.state),
   );
   const context: HttpContext = {
     coordinator,
@@ -90,8 +94,9 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
     clock,
     random,
     logger,
+    metrics,
     clientKey: KEY,
-    dataDir: "/data",
+    dataDir: dir,
     clusterId: CLUSTER,
     coordinatorId: "c1",
     version: "0.0.0",

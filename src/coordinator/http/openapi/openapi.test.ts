@@ -76,6 +76,7 @@ const task = { type: "command", config: { shell: "true" } };
 const CALLS: Record<string, () => ReturnType<typeof send>> = {
   getHealth: () => send("GET", "/healthz"),
   getReadiness: () => send("GET", "/readyz"),
+  getMetrics: () => send("GET", "/metrics"),
   getDescription: () => send("GET", "/openapi.json"),
   getStatus: () => send("GET", "/api/status"),
   getDashboard: () => send("GET", "/api/dashboard"),

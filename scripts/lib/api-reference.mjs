@@ -1,14 +1,15 @@
-// Writes docs/reference/openapi.json, the description of the API that clients are promised, from one that
-// runs: node scripts/openapi.mjs --write. Without --write it prints the description. A change that would
-// break a client of the written one is refused until docs/reference/breaking-changes.json declares it.
+// Writes what docs/reference holds of the running program: openapi.json, the description of the API that
+// clients are promised, and metrics.md. A change of the API that would break a client of the written one is
+// refused until docs/reference/breaking-changes.json declares it.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { breakingChanges, changeName, undeclared } from "../dist/coordinator/http/openapi/changes.js";
-import { ROOT } from "./lib/process.mjs";
+import { pathToFileURL } from "node:url";
+import { ROOT } from "./process.mjs";
 
 const FILE = join(ROOT, "docs/reference/openapi.json");
+const METRICS = join(ROOT, "docs/reference/metrics.md");
 const DECLARED = join(ROOT, "docs/reference/breaking-changes.json");
 
 async function describe() {
@@ -54,20 +55,21 @@ function readJson(path, otherwise) {
   }
 }
 
-const document = await describe();
-if (!process.argv.includes("--write")) {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-} else {
+const built = (path) => import(pathToFileURL(join(ROOT, "dist/coordinator", path)).href);
+
+/** Needs a build. Resolves to false, and says why, when it would break clients without saying so. */
+export async function writeApiReference() {
+  const { breakingChanges, changeName, undeclared } = await built("http/openapi/changes.js");
+  const { metricsReference } = await built("metrics/reference.js");
+  const document = await describe();
   const broken = undeclared(breakingChanges(readJson(FILE, document), document), readJson(DECLARED, []));
   for (const change of broken) console.error(`undeclared: ${changeName(change)}: ${change.detail}`);
   if (broken.length > 0) {
-    console.error(
-      "This breaks clients. Take it back, or declare it in docs/reference/breaking-changes.json:",
-    );
+    console.error("This breaks clients. Take it back, or declare it in docs/reference/breaking-changes.json:");
     console.error('{ "change": "KIND PLACE as above", "version": "X.Y.Z", "reason": "WHY" }');
-    process.exitCode = 1;
-  } else {
-    writeFileSync(FILE, `${JSON.stringify(document, null, 2)}\n`);
-    console.error(`written: ${FILE}`);
+    return false;
   }
+  writeFileSync(FILE, `${JSON.stringify(document, null, 2)}\n`);
+  writeFileSync(METRICS, await metricsReference());
+  return true;
 }
