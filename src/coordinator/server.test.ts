@@ -388,7 +388,7 @@ describe("on the wire", () => {
     const answer = raw(server, `POST /api/tasks HTTP/1.1\r\n${headers}\r\n\r\n{"type":`);
     await waiting;
     giveUp();
-    expect(await answer).toMatch(/^HTTP\/1.1 400 .*did not arrive within 30 s/s);
+    expect(await answer).toMatch(/^HTTP\/1.1 408 .*did not arrive within 30 s/s);
   });
   const clock = { ...createClock() };
 });

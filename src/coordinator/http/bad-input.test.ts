@@ -381,7 +381,7 @@ describe("a request that is wrong is refused with a problem document, and nothin
 
   test("a missing key is answered with where the key is", async () => {
     const response = await yard.app.inject({ method: "POST", url: "/api/runs" });
-    expect(response.json<Answer>().detail).toContain("/data/client-key");
+    expect(response.json<Answer>().detail).toContain("/client-key");
     expect(response.headers["www-authenticate"]).toBe("Bearer");
   });
 

@@ -71,12 +71,8 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
     onEnded: (error) => fatal.push(error),
   });
   const { loop } = coordinator;
-  const feed = new FeedHub({
-    log,
-    clock,
-    state: () => loop.state,
-    committedPosition: () => loop.committedPosition,
-  });
+  const committedPosition = () => loop.committedPosition;
+  const feed = new FeedHub({ log, clock, state: () => loop.state, committedPosition });
   const signals = new TaskSignals();
   calls.push(
     (committed) => feed.committed(committed),

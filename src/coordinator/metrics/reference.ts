@@ -22,8 +22,8 @@ const SOURCES: MetricSources = {
 
 const HEAD = `# Metrics
 
-What \`GET /metrics\` of a coordinator answers, in the text format of Prometheus. It needs no key. How to scrape it:
-[observe](../how-to/observe.md).
+What \`GET /metrics\` of a coordinator answers, in the text format of Prometheus. It needs no key. How to
+scrape it: [observe](../how-to/observe.md).
 
 This page is made from the code: \`npm run build && node scripts/reference.mjs\`.
 

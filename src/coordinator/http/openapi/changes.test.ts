@@ -2,6 +2,12 @@ import { describe, expect, test } from "vitest";
 import { breakingChanges, changeName, undeclared } from "./changes.ts";
 import type { ApiDocument } from "./document.ts";
 
+const variant = (kind: string) => ({
+  type: "object",
+  properties: { kind: { type: "string", const: kind }, at: { type: "number" } },
+  required: ["kind", "at"],
+});
+
 const PATH = "/api/things/{id}";
 
 /** A small API; a test changes a copy of it. */
@@ -12,6 +18,7 @@ function api(): ApiDocument {
       id: { type: "string" },
       state: { enum: ["on", "off"], type: "string" },
       size: { type: "integer" },
+      news: { oneOf: [variant("came"), variant("went")] },
       note: { anyOf: [{ type: "string" }, { type: "null" }] },
       parts: { type: "array", items: { $ref: "#/components/schemas/Thing" } },
     },
@@ -132,6 +139,11 @@ describe("a change that breaks clients is told:", () => {
       `narrowed_enum ${get} answer 200/state`,
     ],
     [
+      "a variant that an answer never has",
+      (it) => (fields(it, "Thing")["news"] = { oneOf: [variant("came")] }),
+      `narrowed_enum ${get} answer 200/news`,
+    ],
+    [
       "another type",
       (it) => (fields(it, "Thing")["size"] = { type: "string" }),
       `changed_type ${get} answer 200/size`,
@@ -162,6 +174,10 @@ describe("a change that clients get along with is none:", () => {
   const cases: [string, (document: ApiDocument) => void][] = [
     ["nothing", () => {}],
     ["a new path", (it) => (it.paths["/api/more"] = {})],
+    [
+      "a new variant in an answer",
+      (it) => (fields(it, "Thing")["news"] = { oneOf: ["new", "went", "came"].map(variant) }),
+    ],
     ["a new field in an answer", (it) => (fields(it, "Thing")["more"] = { type: "string" })],
     ["a new optional field in a request", (it) => (fields(it, "Input")["more"] = { type: "string" })],
     ["a field that need not be given any more", (it) => void required(it, "Input").pop()],

@@ -152,6 +152,9 @@ class Comparison {
   }
 
   #resolved(at: string, was: JsonSchema, is: JsonSchema): void {
+    const [variants, now] = [variantsOf(was), variantsOf(is)];
+    if (this.#side === "answer" && variants !== null && now !== null)
+      return this.#variants(at, variants, now);
     const [before, after] = [branchesOf(was), branchesOf(is)];
     if (before.length > 1 || after.length > 1) return this.#branches(at, before, after);
     if (!this.#isTypeKept(was, is)) {
@@ -162,6 +165,15 @@ class Comparison {
     this.#fields(at, was, is);
     for (const key of ["items", "additionalProperties", "propertyNames"]) {
       if (isSchema(was[key]) && isSchema(is[key])) this.schemas(`${at}/*`, was[key], is[key]);
+    }
+  }
+
+  /** A tagged variant is like a value: readers pass over one that they do not know. */
+  #variants(at: string, before: Map<string, JsonSchema>, after: Map<string, JsonSchema>): void {
+    for (const [tag, was] of before) {
+      const is = after.get(tag);
+      if (is === undefined) this.add("narrowed_enum", at, `without ${tag}`);
+      else this.schemas(at, was, is);
     }
   }
 
@@ -244,6 +256,18 @@ function isSchema(value: unknown): value is JsonSchema {
 function branchesOf(schema: JsonSchema): JsonSchema[] {
   const branches = schema["anyOf"] ?? schema["oneOf"];
   return Array.isArray(branches) ? (branches as JsonSchema[]) : [schema];
+}
+
+/** By the constants that tell them apart, where every branch has one. */
+function variantsOf({ oneOf }: JsonSchema): Map<string, JsonSchema> | null {
+  if (!Array.isArray(oneOf)) return null;
+  const tagged = (oneOf as JsonSchema[]).map((branch) => [tagOf(branch), branch] as const);
+  return tagged.some(([tag]) => tag === "") ? null : new Map(tagged);
+}
+
+function tagOf(branch: JsonSchema): string {
+  const constants = Object.entries(fieldsOf(branch)).filter(([, field]) => "const" in field);
+  return constants.map(([name, field]) => `${name} ${JSON.stringify(field["const"])}`).join(", ");
 }
 
 function typesOf(schema: JsonSchema): string[] {

@@ -14,7 +14,7 @@ const BASE = "#/components/schemas/";
 const PROBLEM_TYPE = "application/problem+json";
 const ALWAYS: readonly ProblemCode[] = ["invalid_request", "forbidden_host", "headers_too_large", "internal"];
 const WRITING: readonly ProblemCode[] = ["unauthorized", "shutting_down", "disk_full"];
-const WITH_BODY: readonly ProblemCode[] = ["body_too_large", "unsupported_media_type"];
+const WITH_BODY: readonly ProblemCode[] = ["body_timeout", "body_too_large", "unsupported_media_type"];
 
 const ABOUT = `What can be asked of a Testyard coordinator. Bodies are JSON with snake_case keys; times are
 milliseconds since 1970 unless a name says else. A refusal is a problem document with a stable \`code\`.
