@@ -65,7 +65,9 @@ export async function writeApiReference() {
   const broken = undeclared(breakingChanges(readJson(FILE, document), document), readJson(DECLARED, []));
   for (const change of broken) console.error(`undeclared: ${changeName(change)}: ${change.detail}`);
   if (broken.length > 0) {
-    console.error("This breaks clients. Take it back, or declare it in docs/reference/breaking-changes.json:");
+    console.error(
+      "This breaks clients. Take it back, or declare it in docs/reference/breaking-changes.json:",
+    );
     console.error('{ "change": "KIND PLACE as above", "version": "X.Y.Z", "reason": "WHY" }');
     return false;
   }

@@ -57,7 +57,7 @@ describe("metrics", () => {
     expect(text).not.toContain("secret");
   });
 
-  test("stand in docs/reference/metrics.md; else npm run build && node scripts/reference.mjs", async () => {
+  test("stand in docs/reference/metrics.md; else npm run docs", async () => {
     const path = new URL("../../../docs/reference/metrics.md", import.meta.url);
     expect(readFileSync(path, "utf8")).toBe(await metricsReference());
   });

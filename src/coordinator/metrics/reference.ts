@@ -25,7 +25,7 @@ const HEAD = `# Metrics
 What \`GET /metrics\` of a coordinator answers, in the text format of Prometheus. It needs no key. How to
 scrape it: [observe](../how-to/observe.md).
 
-This page is made from the code: \`npm run build && node scripts/reference.mjs\`.
+This page is made from the code: \`npm run docs\`.
 
 | metric | type | labels | what it is |
 |---|---|---|---|

@@ -8,7 +8,7 @@ import type { ApiDocument } from "./document.ts";
 
 const NAME = "docs/reference/openapi.json";
 const ROOT = new URL("../../../../", import.meta.url);
-const WRITE = "npm run build && node scripts/reference.mjs";
+const WRITE = "npm run docs";
 
 async function described(): Promise<ApiDocument> {
   const yard = await openYard();
