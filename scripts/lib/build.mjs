@@ -7,6 +7,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync }
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { BUNDLED_FOR_REPORTS, bundleReports } from "./bundle-reports.mjs";
 import { filesBelow, isBuildStale } from "./files.mjs";
 import { bin, ROOT, run, seconds } from "./process.mjs";
 
@@ -23,7 +24,7 @@ async function compile() {
 
 function copyOtherFiles() {
   const others = filesBelow("src").filter(
-    (path) => !/\.tsx?$/.test(path) && !/\/(web|fixtures)\//.test(path),
+    (path) => !/\.tsx?$|\/tsconfig\.json$/.test(path) && !/\/(web|fixtures)\//.test(path),
   );
   return others.map((path) => {
     const target = `dist/${path.slice("src/".length)}`;
@@ -73,7 +74,7 @@ export async function buildAll() {
   let ok = await compile();
   const copied = copyOtherFiles();
   try {
-    await bundleWorker();
+    await Promise.all([bundleWorker(), bundleReports()]);
   } catch {
     ok = false; // esbuild has already printed why
   }
@@ -81,7 +82,7 @@ export async function buildAll() {
   for (const program of PROGRAMS) {
     if (existsSync(join(ROOT, program))) chmodSync(join(ROOT, program), 0o755);
   }
-  removeOrphans(new Set([STAMP, WORKER.to, CONFIG_SCHEMA, ...copied]));
+  removeOrphans(new Set([STAMP, WORKER.to, ...BUNDLED_FOR_REPORTS, CONFIG_SCHEMA, ...copied]));
   if (ok) writeFileSync(join(ROOT, STAMP), `${JSON.stringify({ node: process.version })}\n`);
   else rmSync(join(ROOT, STAMP), { force: true });
   process.stderr.write(`build ${ok ? "ok" : "failed"} ${seconds(started).toFixed(1)} s\n`);

@@ -54,7 +54,7 @@ export class Pages {
 }
 
 /** `Buffer` is not for pure code. */
-export function utf8Length(text: string): number {
+function utf8Length(text: string): number {
   let bytes = 0;
   for (const char of text) {
     const point = char.codePointAt(0) ?? 0;

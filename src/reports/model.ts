@@ -5,6 +5,8 @@
 import type { AttemptOutcome, TaskState } from "../core/index.ts";
 import type { ArtifactFacts, CaseOutcome, HardwareFacts, ReusedFrom } from "./facts.ts";
 
+export type { HardwareFacts };
+
 export interface CaseReport {
   /** null for a case that stands for a whole file or task. */
   test_id: string | null;

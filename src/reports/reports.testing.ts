@@ -70,7 +70,7 @@ const failure = (name: string, line: number, more: Partial<CaseFacts> = {}) =>
   });
 
 /** One of everything that a report can show, with fixed ids: what the golden files are made of. */
-export function usualFacts(): RunFacts {
+function usualFacts(): RunFacts {
   const first = anAttempt({
     outcome: "failed",
     ended_at: 1_900,
@@ -230,7 +230,11 @@ export function manyCases(count: number): RunFacts {
 
 function manyCase(i: number): CaseFacts {
   const file = `tests/unit/area_${i % 500}/test_${i % 5_000}.py`;
-  const more = { test_id: i.toString(16).padStart(64, "0"), file, duration_ms: (i * 37) % 900 };
+  const more = {
+    test_id: i.toString(16).padStart(16, "0").padEnd(64, "0"),
+    file,
+    duration_ms: (i * 37) % 900,
+  };
   if (i % 100 === 0)
     return failure(`test_number_${i}`, i, {
       ...more,

@@ -1,9 +1,10 @@
 /** Writes the files that were asked for. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { toJson, toJunit, toMarkdown, type RunReport } from "../../reports/index.ts";
+import { loadHtml, toJson, toJunit, toMarkdown, type RunReport } from "../../reports/index.ts";
+import { pageParts } from "../report/page-parts.ts";
 
-export const REPORT_FORMATS = ["json", "junit", "md"] as const;
+export const REPORT_FORMATS = ["json", "junit", "md", "html"] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
 const DEFAULT_REPORT_DIR = "testyard-report";
 
@@ -11,6 +12,7 @@ const FILES: Readonly<Record<ReportFormat, string>> = {
   json: "report.json",
   junit: "junit.xml",
   md: "report.md",
+  html: "report.html",
 };
 
 export interface ReportFlags {
@@ -26,19 +28,23 @@ export async function writeReports(report: RunReport, flags: ReportFlags): Promi
   const written: string[] = [];
   for (const format of new Set(flags.report ?? REPORT_FORMATS)) {
     const path = join(dir, FILES[format]);
-    await writeFile(path, textOf(format, report));
+    await writeFile(path, await textOf(format, report));
     written.push(path);
   }
   return written;
 }
 
-function textOf(format: ReportFormat, report: RunReport): string {
+async function textOf(format: ReportFormat, report: RunReport): Promise<string> {
   switch (format) {
     case "json":
       return toJson(report);
     case "junit":
       return toJunit(report);
     case "md":
-      return toMarkdown(report);
+      return toMarkdown(report, { rest: `\`${FILES.html}\`, \`${FILES.json}\`` });
+    case "html": {
+      const [{ toHtml }, parts] = await Promise.all([loadHtml(), pageParts()]);
+      return toHtml(report, parts);
+    }
   }
 }
