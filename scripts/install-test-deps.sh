@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need beside Node: pytest (for the pytest adapter), a Chromium (for the browser tests and for
-# what a worker says of its machine) and Prometheus (which scrapes a coordinator). Debian and its
-# relatives; quick when everything is there already.
+# what a worker says of its machine), Prometheus (which scrapes a coordinator), zsh and fish (for their
+# completions). Debian and its relatives; quick when everything is there already.
 set -euo pipefail
 
 packages=()
@@ -9,6 +9,7 @@ has_pytest() { "$1" -m pytest --version >/dev/null 2>&1; }
 has_pytest python3 || has_pytest /usr/bin/python3 || packages+=(python3-pytest)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages+=(chromium)
 command -v prometheus >/dev/null || packages+=(prometheus)
+for shell in zsh fish; do command -v "$shell" >/dev/null || packages+=("$shell"); done
 
 if [ ${#packages[@]} -eq 0 ]; then
   echo "test dependencies: all there"

@@ -5,6 +5,7 @@ import { registerAttach } from "./commands/attach.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCancel } from "./commands/cancel.ts";
 import type { Finish } from "./commands/common.ts";
+import { registerCompletion } from "./commands/completion.ts";
 import { registerConfig } from "./commands/config.ts";
 import { registerCoordinator } from "./commands/coordinator.ts";
 import { registerCordon, registerUncordon } from "./commands/cordon.ts";
@@ -60,6 +61,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
     registerBench,
     registerConfig,
     registerInit,
+    registerCompletion,
   },
   "Serve:": {
     registerUp,

@@ -5,7 +5,6 @@ import { EXIT } from "../exit-codes.ts";
 import { portNumber, wholeNumber } from "../flags.ts";
 import { onInterrupt, untilAborted } from "../interrupt.ts";
 import { say } from "../io.ts";
-import { defaultSlots, defaultWorkers, startYard } from "../yard/yard.ts";
 import { examples, type Finish } from "./common.ts";
 
 interface Flags extends DataFlags {
@@ -29,6 +28,7 @@ export function registerUp(program: Command, finish: Finish): void {
 
 async function up(flags: Flags): Promise<number> {
   const interrupt = onInterrupt();
+  const { defaultSlots, defaultWorkers, startYard } = await import("../yard/yard.ts");
   const workers = flags.workerCount ?? defaultWorkers();
   const yard = await startYard({
     host: flags.host,
