@@ -1,5 +1,5 @@
 /** The command tree: one file each, gathered here, with the manners that all share. */
-import { Command } from "commander";
+import { Command, Help, type Option } from "commander";
 import { registerArtifacts } from "./commands/artifacts.ts";
 import { registerAttach } from "./commands/attach.ts";
 import { registerBench } from "./commands/bench.ts";
@@ -13,7 +13,7 @@ import { registerDrain } from "./commands/drain.ts";
 import { registerExplain } from "./commands/explain.ts";
 import { registerRebuild } from "./commands/rebuild.ts";
 import { registerRelease } from "./commands/release.ts";
-import { registerHelp } from "./commands/help.ts";
+import { OPERATE, operateText, registerHelp } from "./commands/help.ts";
 import { registerInit } from "./commands/init.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerQuery } from "./commands/query.ts";
@@ -52,7 +52,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
     registerWorkers,
     registerQuery,
   },
-  "Operate:": {
+  [OPERATE]: {
     registerCordon,
     registerUncordon,
     registerDrain,
@@ -72,7 +72,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
 
 const AFTER = `
 Start with:  testyard run
-More:        testyard help COMMAND, testyard help exit-codes`;
+More:        testyard help COMMAND, testyard help operate, testyard help exit-codes`;
 
 /** @param finish called with the exit code that the command asks for */
 export function createProgram(finish: Finish): Command {
@@ -82,7 +82,7 @@ export function createProgram(finish: Finish): Command {
     .helpOption("-h, --help", "show help")
     .helpCommand(false)
     .showSuggestionAfterError(true)
-    .configureHelp({ subcommandTerm: termOf, styleTitle: (title) => title })
+    .configureHelp({ subcommandTerm: termOf, visibleCommands: shownCommands, visibleOptions: shownOptions })
     // What the parser has to say is said by main, in the way of all other errors.
     .configureOutput({ outputError: () => {} });
   for (const [title, commands] of Object.entries(GROUPS)) {
@@ -90,7 +90,7 @@ export function createProgram(finish: Finish): Command {
     for (const register of Object.values(commands)) register(program, finish);
   }
   registerHelp(program);
-  program.addHelpText("after", AFTER);
+  program.addHelpText("after", () => `\n${operateText(program)}\n${AFTER}`);
   for (const command of [program, ...allCommands(program)]) {
     command.exitOverride((error) => {
       throw new ParserStop(error, command);
@@ -114,6 +114,18 @@ export function wantsJson(argv: readonly string[], env: NodeJS.ProcessEnv = proc
   const end = argv.indexOf("--");
   const isSet = /^(1|true|yes|on)$/i.test(env["TESTYARD_JSON"] ?? "");
   return isSet || (end < 0 ? argv : argv.slice(0, end)).includes("--json");
+}
+
+/** The page of the program must fit one screen: what is needed seldom stands there by its names alone. */
+const plainHelp = new Help();
+
+function shownCommands(command: Command): Command[] {
+  const all = plainHelp.visibleCommands(command);
+  return command.parent === null ? all.filter((each) => each.helpGroup() !== OPERATE) : all;
+}
+
+function shownOptions(command: Command): Option[] {
+  return command.parent === null ? [] : plainHelp.visibleOptions(command);
 }
 
 /** Every command has options; saying so of each would cost the list its one screen. */

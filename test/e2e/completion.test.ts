@@ -29,7 +29,7 @@ afterAll(() => home.remove());
 interface Shell {
   name: string;
   /** Prints what is offered for a line that ends where the cursor is. */
-  ask(line: string): { program: string; args: string[] };
+  ask: (line: string) => { program: string; args: string[] };
 }
 
 const BASH = `source script.bash
@@ -37,7 +37,7 @@ read -r -a COMP_WORDS <<< "$1"; [[ $1 == *" " ]] && COMP_WORDS+=("")
 COMP_CWORD=$(( \${#COMP_WORDS[@]} - 1 )); compopt() { :; }
 _testyard; printf '%s\\n' "\${COMPREPLY[@]}"`;
 
-// The line editor of zsh wants a terminal, which zpty is: TAB is pressed and the list is read from its screen.
+// The line editor of zsh wants a terminal, which zpty is: TAB is pressed and the list read from its screen.
 const ZSH = `zmodload zsh/zpty
 zpty -b yard zsh -f -i
 zpty -w yard "PS1= ; cd $PWD; stty columns 200 rows 50; autoload -Uz compinit; compinit -u -d $PWD/zdump"

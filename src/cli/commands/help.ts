@@ -7,7 +7,36 @@ import { exitCodesText } from "../exit-codes.ts";
 import { print } from "../io.ts";
 import { examples } from "./common.ts";
 
-const TOPICS: Readonly<Record<string, () => string>> = { "exit-codes": exitCodesText };
+export const OPERATE = "Operate:";
+
+const TOPICS: Readonly<Record<string, (program: Command) => string>> = {
+  "exit-codes": exitCodesText,
+  operate: operateList,
+};
+
+function operating(program: Command): Command[] {
+  return program.commands.filter((command) => command.helpGroup() === OPERATE);
+}
+
+const WIDTH = 76;
+
+/** Names alone, in lines. */
+export function operateText(program: Command): string {
+  const lines = [""];
+  for (const command of operating(program)) {
+    const name = command.name();
+    const last = lines.at(-1) ?? "";
+    if (last.length + name.length > WIDTH) lines.push(name);
+    else lines[lines.length - 1] = last === "" ? name : `${last}, ${name}`;
+  }
+  return [OPERATE, ...lines.map((line) => `  ${line}`)].join("\n");
+}
+
+function operateList(program: Command): string {
+  const commands = operating(program);
+  const width = Math.max(...commands.map((command) => command.name().length));
+  return commands.map((command) => `${command.name().padEnd(width)}  ${command.description()}`).join("\n");
+}
 
 export function registerHelp(program: Command): void {
   const command = program
@@ -23,7 +52,7 @@ export function registerHelp(program: Command): void {
 /** null: the command has shown its own. */
 function helpOf(program: Command, words: readonly string[]): string | null {
   const [first = ""] = words;
-  const topic = words.length === 1 ? (TOPICS[first]?.() ?? explainCode(first)) : null;
+  const topic = words.length === 1 ? (TOPICS[first]?.(program) ?? explainCode(first)) : null;
   if (topic !== null) return topic;
   let command = program;
   for (const word of words) {

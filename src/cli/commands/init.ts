@@ -13,8 +13,8 @@ const SCHEMA = "./node_modules/testyard/dist/testyard.config.schema.json";
 
 const YAML = `# yaml-language-server: $schema=${SCHEMA}
 #
-# What holds for everybody who works on this project. A flag wins over a variable (TESTYARD_RETRIES), that over
-# this file, this file over your own (testyard config path). testyard config show --origin tells.
+# What holds for everybody who works on this project. A flag wins over a variable (TESTYARD_RETRIES), that
+# over this file, this file over your own (testyard config path). testyard config show --origin tells.
 
 # Commands ask this coordinator instead of starting a yard on this machine:
 # coordinator: http://127.0.0.1:8080

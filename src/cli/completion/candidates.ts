@@ -2,7 +2,7 @@
  * What may come next on a command line. The shells ask `testyard complete` with the words so far, so that all
  * of them know what this version knows; what is only a name here (a task, a run) is looked up by who asked.
  */
-import type { Argument, Command, Option } from "commander";
+import { type Argument, type Command, Help, type Option } from "commander";
 import { shapeOf, type Shape } from "../config/shape.ts";
 
 export interface Candidate {
@@ -74,7 +74,8 @@ function flagsOf(command: Command): Next {
 }
 
 function commandsBelow(command: Command): Next {
-  const visible = command.createHelp().visibleCommands(command);
+  // The page of the program shows some by name alone, which is no reason to hide them here.
+  const visible = new Help().visibleCommands(command);
   return values(visible.map((each) => ({ value: each.name(), description: each.description() })));
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a shell reads once: it asks `testyard complete` with the words so far. The first line of the answer says
- * what comes: values (one a line, behind a tab what they mean), or that the shell shall offer files.
+ * What a shell reads once: it asks `testyard complete` with the words so far. The first line of the answer
+ * says what comes: values (one a line, behind a tab what they mean), or that the shell shall offer files.
  */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
