@@ -72,7 +72,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
 
 const AFTER = `
 Start with:  testyard run
-More:        testyard help COMMAND, testyard help operate, testyard help exit-codes`;
+More:        testyard help COMMAND | operate | exit-codes`;
 
 /** @param finish called with the exit code that the command asks for */
 export function createProgram(finish: Finish): Command {

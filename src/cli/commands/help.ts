@@ -1,5 +1,5 @@
 /** testyard help: of a command, of a topic, of an error code. */
-import type { Command } from "commander";
+import { type Command, Help } from "commander";
 import { nearest } from "../../protocol/index.ts";
 import { explainCode, knownCodes } from "../error-pages.ts";
 import { usage } from "../errors.ts";
@@ -15,7 +15,7 @@ const TOPICS: Readonly<Record<string, (program: Command) => string>> = {
 };
 
 function operating(program: Command): Command[] {
-  return program.commands.filter((command) => command.helpGroup() === OPERATE);
+  return new Help().visibleCommands(program).filter((command) => command.helpGroup() === OPERATE);
 }
 
 const WIDTH = 76;
