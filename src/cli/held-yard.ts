@@ -10,6 +10,13 @@ import { processStartTime, stateDir } from "../platform/index.ts";
 import { readClientKey } from "../security/index.ts";
 import { infrastructure } from "./errors.ts";
 
+/** @throws `log_missing` */
+export function requireLog(dataDir: string): void {
+  if (existsSync(join(dataDir, "log", "data.mdb"))) return;
+  const next = "name the yard with --data-dir or --db-path";
+  throw infrastructure("log_missing", `there is no log in ${dataDir}`, next);
+}
+
 /** A client of the coordinator that has this data directory; null when none is known to live. */
 export async function coordinatorOf(dataDir: string): Promise<Client | null> {
   const living = await listCoordinators(stateDir(), processStartTime);
@@ -20,10 +27,7 @@ export async function coordinatorOf(dataDir: string): Promise<Client | null> {
 
 /** @throws `log_missing`, or `log_in_use` while somebody has the directory */
 export async function holding<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
-  if (!existsSync(join(dataDir, "log", "data.mdb"))) {
-    const next = "name the yard with --data-dir or --db-path";
-    throw infrastructure("log_missing", `there is no log in ${dataDir}`, next);
-  }
+  requireLog(dataDir);
   const { claimDirectory } = await import("../log/index.ts");
   const claim = claimDirectory(dataDir, {
     pid: process.pid,

@@ -2,6 +2,7 @@
 import { Command, Help, type Option } from "commander";
 import { registerArtifacts } from "./commands/artifacts.ts";
 import { registerAttach } from "./commands/attach.ts";
+import { registerBackup } from "./commands/backup.ts";
 import { registerBench } from "./commands/bench.ts";
 import { registerCancel } from "./commands/cancel.ts";
 import type { Finish } from "./commands/common.ts";
@@ -17,6 +18,7 @@ import { OPERATE, operateText, registerHelp } from "./commands/help.ts";
 import { registerInit } from "./commands/init.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerQuery } from "./commands/query.ts";
+import { registerRestore } from "./commands/restore.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerSubmit } from "./commands/submit.ts";
 import { registerTask } from "./commands/task.ts";
@@ -58,6 +60,8 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
     registerDrain,
     registerVerify,
     registerRebuild,
+    registerBackup,
+    registerRestore,
     registerBench,
     registerConfig,
     registerInit,

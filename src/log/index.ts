@@ -10,6 +10,7 @@ export {
   type MemoryLogOptions,
   type MemoryStore,
 } from "./memory.ts";
+export { copyAsOtherCluster } from "./other-cluster.ts";
 export { decodeRecord, sealRecord } from "./record.ts";
 export { claimDirectory, refuseLivingLeader, type ClaimOptions, type DirectoryClaim } from "./owner.ts";
 export { loadState, readLatestSnapshot, type LoadOptions, type Snapshot } from "./snapshot.ts";

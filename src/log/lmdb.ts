@@ -44,6 +44,8 @@ export interface LmdbLogOptions {
 export interface LmdbLog extends EventLog {
   /** Lets the tails look now: somebody said that there is something new. */
   poke(): void;
+  /** Writes the log as it is at one moment to a directory that is there. Writers go on meanwhile. */
+  copyTo(dir: string): Promise<void>;
 }
 
 const POLL_MS = 20;
@@ -221,6 +223,12 @@ class LmdbHandle implements LmdbLog {
 
   poke(): void {
     for (const tail of this.#tails) tail.wake();
+  }
+
+  /** LMDB copies from within one read transaction. */
+  async copyTo(dir: string): Promise<void> {
+    this.#assertOpen();
+    await this.#db.backup(dir, true);
   }
 
   #stopPolling(): void {

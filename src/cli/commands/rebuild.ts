@@ -26,7 +26,7 @@ export function registerRebuild(program: Command, finish: Finish): void {
   const command = program
     .command("rebuild")
     .description("make the results anew from the log")
-    .option("--coordinator <url>", "have this coordinator do it")
+    .option("--coordinator <url>", "have this coordinator do it, unless a yard here is named")
     .option("--data-dir <dir>", "data directory of the yard")
     .option("--db-path <file>", "its results file, when the data directory lies beside it")
     .action(async (flags: Flags) => {
@@ -42,7 +42,8 @@ export function registerRebuild(program: Command, finish: Finish): void {
 }
 
 async function rebuilt({ coordinator, dataDir, dbPath }: Flags): Promise<Report> {
-  if (coordinator !== undefined) return rebuildThere(await clientFor({ coordinator, dataDir }));
+  const isLocal = dataDir !== undefined || dbPath !== undefined;
+  if (!isLocal && coordinator !== undefined) return rebuildThere(await clientFor({ coordinator }));
   const places = dataPlaces({ dataDir, dbPath });
   const living = await coordinatorOf(places.dataDir);
   if (living !== null) return rebuildThere(living);
