@@ -42,7 +42,9 @@ it("is taken under load, and what it held is there and goes on elsewhere", async
   const before = completed(await tasksOf(first.url));
   const data = ["--data-dir", home.path("yard")];
   const made = await home.json<{ tasks: number; results: number; cluster_id: string }>([
-    ...["backup", home.path("copy"), "--with-keys"],
+    "backup",
+    home.path("copy"),
+    "--with-keys",
     ...data,
   ]);
   const after = completed(await tasksOf(first.url));
@@ -56,7 +58,8 @@ it("is taken under load, and what it held is there and goes on elsewhere", async
 
   const there = ["--data-dir", home.path("elsewhere")];
   const restored = await home.json<{ cluster_id: string; results: number }>([
-    ...["restore", home.path("copy")],
+    "restore",
+    home.path("copy"),
     ...there,
   ]);
   expect(restored).toMatchObject({ results: made.results });
