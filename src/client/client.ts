@@ -51,36 +51,61 @@ export interface SqlQueryOptions {
   limit?: number;
 }
 
+/**
+ * Every method that asks the coordinator rejects with `ApiError` when the answer is no (`code` is stable, see
+ * docs/ERRORS.md), and with `Unreachable` when nobody answered for `patienceMs`. What may be sent twice without
+ * harm is sent again until then; submissions are, for they carry a key.
+ */
 export interface Client {
+  /** Where it asks. */
   readonly url: string;
+  /** Counts, position, and how far the results are behind. */
   status(): Promise<StatusView>;
+  /** Status, workers, the newest tasks and runs, in one answer. */
   dashboard(): Promise<DashboardView>;
+  /** All that the yard knows, lost ones included. */
   workers(): Promise<WorkerView[]>;
+  /** @throws ApiError `worker_unknown` */
   worker(workerId: string): Promise<WorkerView>;
   /** No new task goes there; what runs there goes on. */
   cordonWorker(workerId: string, reason?: string): Promise<WorkerView>;
   /** A cordon that somebody waits for: it is done when `busy` is 0. */
   drainWorker(workerId: string, reason?: string): Promise<WorkerView>;
+  /** It gets new tasks again. @throws ApiError `worker_leaves` when it is on its way out by itself */
   uncordonWorker(workerId: string): Promise<WorkerView>;
-  /** Newest first. */
+  /** One page, newest first; `next_cursor` leads to the next. */
   tasks(query?: TaskQuery): Promise<Page<TaskView>>;
+  /** The same, page after page. */
   allTasks(query?: TaskQuery): AsyncIterable<TaskView>;
+  /** With its attempts, and why it waits. @throws ApiError `task_unknown` */
   task(taskId: string): Promise<TaskDetail>;
+  /** Why it waits, worker by worker, or why it ran where it did. */
   explain(taskId: string): Promise<TaskExplanation>;
+  /** Resolves once the task is durable. @throws ApiError `invalid_request`: `errors` points at each mistake */
   submitTask(
     task: TaskInput,
     options?: Omit<SubmitOptions, "run">,
   ): Promise<TaskView & { replayed: boolean }>;
+  /** All of them or none. Dependencies may name tasks of the same list. */
   submitTasks(tasks: readonly TaskInput[], options?: SubmitOptions): Promise<SubmitAnswer>;
+  /** @throws ApiError `task_ended` when it was too late */
   cancelTask(taskId: string): Promise<TaskView>;
+  /** Lets a poisoned task be tried again. @throws ApiError `task_not_poisoned` */
   releaseTask(taskId: string): Promise<TaskView>;
   /** Attaches when the key is known. `position` is where its feed begins at the latest. */
   openRun(run?: RunInput & { project?: string }): Promise<RunView & { position: number }>;
+  /** @throws ApiError `run_unknown` */
   run(runId: string): Promise<RunView>;
+  /** One page, newest first. */
   runs(query?: PageQuery): Promise<Page<RunView>>;
+  /** Cancels what has not ended. */
   cancelRun(runId: string): Promise<RunView>;
-  /** Until the signal aborts or the reader stops. */
+  /**
+   * What happens in a run from its beginning on, each thing once, over broken connections too; until the
+   * signal aborts or the reader stops.
+   */
   feed(runId: string, options?: FeedOptions): AsyncIterable<FeedItem>;
+  /** Bytes as the attempt wrote them; with `follow`, until it has ended. @throws ApiError `log_unknown` */
   log(taskId: string, options?: LogOptions): AsyncIterable<Uint8Array>;
   /** Lines of one log that hold a text. */
   searchLog(
@@ -100,10 +125,13 @@ export interface Client {
   query(sql: string, options?: SqlQueryOptions): Promise<SqlAnswer>;
   /** Makes the results anew from the log; resolves when that is begun. */
   rebuildResults(): Promise<RebuildStatus>;
+  /** How far that has come. */
   rebuildStatus(): Promise<RebuildStatus>;
+  /** How long the files of a suite take, as earlier runs have taught. */
   durations(query: { project?: string; framework: string; suite?: string }): Promise<DurationView[]>;
   /** A result document as the feed names it: its text, or the blob that holds it. */
   document(ref: string | { blob: string }): Promise<ResultDocument>;
+  /** Uploads, as workspaces are sent. */
   blobTransport(): BlobTransport;
 }
 

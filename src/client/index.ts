@@ -1,4 +1,7 @@
-/** The typed client of the HTTP API, and where this user's coordinators are found. */
+/**
+ * The typed client of the HTTP API, and where this user's coordinators are found. For users it is
+ * `import { connect } from "testyard/client"`: no database and no server comes with it.
+ */
 export type { ArtifactName } from "./artifacts.ts";
 export { connect, type Client, type RunInput, type SqlQueryOptions, type SubmitOptions } from "./client.ts";
 export { ApiError, Unreachable } from "./errors.ts";
@@ -12,4 +15,25 @@ export {
 } from "./registry.ts";
 export type { ConnectOptions } from "./requests.ts";
 export type { PageQuery, TaskQuery } from "./pages.ts";
-export type { CaseView, DashboardView, DurationView } from "../protocol/index.ts";
+export type {
+  ArtifactView,
+  AttemptView,
+  CaseView,
+  DashboardView,
+  DurationView,
+  FeedItem,
+  LogMatch,
+  Page,
+  ProblemDetail,
+  RebuildStatus,
+  ResultDocument,
+  RunView,
+  SqlAnswer,
+  StatusView,
+  SubmitAnswer,
+  TaskDetail,
+  TaskExplanation,
+  TaskInput,
+  TaskView,
+  WorkerView,
+} from "../protocol/index.ts";
