@@ -43,7 +43,7 @@ async function demo(): Promise<number> {
       {
         workspace: SUITES,
         paths: [SUITES],
-        flags: { retries: 1, placementTimeout: 60_000 },
+        flags: { retries: 1, placementTimeout: 60_000, order: "longest", since: "HEAD" },
         signal: interrupt.signal,
       },
     );

@@ -10,9 +10,11 @@ import type {
   DurationView,
   FeedItem,
   LogMatch,
+  FileFailures,
   Page,
   ResultDocument,
   RebuildStatus,
+  ReusableCase,
   RunView,
   SqlAnswer,
   StatusView,
@@ -56,6 +58,12 @@ export interface SqlQueryOptions {
  * docs/ERRORS.md), and with `Unreachable` when nobody answered for `patienceMs`. What may be sent twice without
  * harm is sent again until then; submissions are, for they carry a key.
  */
+export interface SuiteQuery {
+  project?: string;
+  framework: string;
+  suite?: string;
+}
+
 export interface Client {
   /** Where it asks. */
   readonly url: string;
@@ -129,6 +137,10 @@ export interface Client {
   rebuildStatus(): Promise<RebuildStatus>;
   /** How long the files of a suite take, as earlier runs have taught. */
   durations(query: { project?: string; framework: string; suite?: string }): Promise<DurationView[]>;
+  durations(query: SuiteQuery): Promise<DurationView[]>;
+  /** The last failed first. */
+  failures(query: SuiteQuery): Promise<FileFailures[]>;
+  reusableCases(query: { project?: string; inputs: string }): Promise<ReusableCase[]>;
   /** A result document as the feed names it: its text, or the blob that holds it. */
   document(ref: string | { blob: string }): Promise<ResultDocument>;
   /** Uploads, as workspaces are sent. */
@@ -149,7 +161,10 @@ export function connect(options: ConnectOptions): Client {
     worker: (id) => get(`/api/workers/${encodeURIComponent(id)}`),
     runs: (query = {}) => get("/api/runs", { ...query }),
     run: (id) => get(runPath(id)),
-    durations: async (query) => (await get<{ items: DurationView[] }>("/api/durations", query)).items,
+    durations: async (query) => (await get<{ items: DurationView[] }>("/api/durations", { ...query })).items,
+    failures: async (query) => (await get<{ items: FileFailures[] }>("/api/failures", { ...query })).items,
+    reusableCases: async (query) =>
+      (await get<{ items: ReusableCase[] }>("/api/reusable-cases", { ...query })).items,
     query: (sql, more = {}) =>
       requests.json({ method: "POST", path: "/api/query", json: { sql, ...more }, isRepeatable: true }),
     rebuildResults: () => requests.json({ method: "POST", path: "/api/results/rebuild", isRepeatable: true }),

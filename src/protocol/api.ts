@@ -267,30 +267,28 @@ export const workerView = named(
   "A worker: what the log knows of it, and what was heard of it lately.",
 );
 
-export const caseView = named(
-  "Case",
-  z.object({
-    task_id: text,
-    attempt: count,
-    is_final: about(z.boolean(), "Of the attempt that counts."),
-    case_number: count,
-    test_id: about(text, "The same on every worker and in every run."),
-    framework: text,
-    file: text,
-    name: text,
-    parameters: z.nullable(text),
-    outcome: caseOutcome,
-    duration_ms: duration,
-    message: z.nullable(text),
-    detail: z.nullable(text),
-    stdout: z.nullable(text),
-    stderr: z.nullable(text),
-    retries: z.nullable(count),
-    expected_failure: z.nullable(z.boolean()),
-    worker_id: text,
-  }),
-  "One test case of an attempt.",
-);
+const caseShape = {
+  task_id: text,
+  attempt: count,
+  is_final: about(z.boolean(), "Of the attempt that counts."),
+  case_number: count,
+  test_id: about(text, "The same on every worker and in every run."),
+  framework: text,
+  file: text,
+  name: text,
+  parameters: z.nullable(text),
+  outcome: caseOutcome,
+  duration_ms: duration,
+  message: z.nullable(text),
+  detail: z.nullable(text),
+  stdout: z.nullable(text),
+  stderr: z.nullable(text),
+  retries: z.nullable(count),
+  expected_failure: z.nullable(z.boolean()),
+  worker_id: text,
+};
+
+export const caseView = named("Case", z.object(caseShape), "One test case of an attempt.");
 
 export const durationView = named(
   "Duration",
@@ -300,6 +298,26 @@ export const durationView = named(
     runs: about(count, "How many runs it is learned from."),
   }),
   "How long a file takes, as runs have taught.",
+);
+
+export const fileFailuresView = named(
+  "FileFailures",
+  z.object({
+    file: text,
+    failed_runs: about(count, "Of its last ten runs."),
+    runs_since: about(count, "How many of its runs passed since; 0 when the last one failed."),
+  }),
+  "A file that failed lately.",
+);
+
+export const reusableCaseView = named(
+  "ReusableCase",
+  z.object({
+    ...caseShape,
+    run_id: text,
+    hw_class: about(text, "The class of machine that it passed on."),
+  }),
+  "A case of a file that passed with the same inputs.",
 );
 
 export const dashboardView = named(
@@ -341,6 +359,16 @@ export const durationList = named(
   "DurationList",
   z.object({ items: z.array(durationView) }),
   "Learned durations.",
+);
+export const fileFailuresList = named(
+  "FileFailuresList",
+  z.object({ items: z.array(fileFailuresView) }),
+  "Files that failed lately.",
+);
+export const reusableCaseList = named(
+  "ReusableCaseList",
+  z.object({ items: z.array(reusableCaseView) }),
+  "Cases that passed with the same inputs.",
 );
 
 /** A value of the results as JSON: what no JSON number holds exactly is text. */
@@ -420,6 +448,8 @@ export type LogMatches = z.infer<typeof logMatches>;
 export type LogMatch = LogMatches["items"][number];
 export type ArtifactView = z.infer<typeof artifactView>;
 export type CaseView = z.infer<typeof caseView>;
+export type FileFailures = z.infer<typeof fileFailuresView>;
+export type ReusableCase = z.infer<typeof reusableCaseView>;
 export type DurationView = z.infer<typeof durationView>;
 export type SqlAnswer = Omit<z.infer<typeof sqlAnswer>, "rows"> & { rows: SqlValue[][] };
 export type RebuildStatus = z.infer<typeof rebuildStatus>;

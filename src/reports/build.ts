@@ -45,7 +45,9 @@ function hardwareOf(tasks: readonly TaskFacts[]): HardwareFacts[] {
 
 function workersOf(tasks: readonly TaskFacts[]): RunReport["workers"] {
   const workers = new Map<string, RunReport["workers"][number]>();
-  for (const { worker_id, duration_ms } of tasks.flatMap(({ attempts }) => attempts)) {
+  // What was reused kept nobody busy in this run.
+  const ran = tasks.filter(({ reused_from }) => (reused_from ?? null) === null);
+  for (const { worker_id, duration_ms } of ran.flatMap(({ attempts }) => attempts)) {
     const worker = workers.get(worker_id) ?? { worker_id, attempts: 0, busy_ms: 0 };
     worker.attempts += 1;
     worker.busy_ms += duration_ms;

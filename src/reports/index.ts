@@ -5,6 +5,15 @@ export type { AttemptFacts, HardwareFacts, ProblemFacts, ReusedFrom, RunFacts, T
 /** Only when it is asked for: the library that draws its charts takes a tenth of a second to load. */
 export const loadHtml = () => import("./html/html.ts");
 export type { HtmlParts } from "./html/html.ts";
+export type {
+  AttemptFacts,
+  CaseFacts,
+  HardwareFacts,
+  ProblemFacts,
+  ReusedFrom,
+  RunFacts,
+  TaskFacts,
+} from "./facts.ts";
 export { toJson } from "./json.ts";
 export { toJunit } from "./junit.ts";
 export { toMarkdown } from "./markdown.ts";

@@ -30,7 +30,7 @@ const LEARNED = `
       AND c.run_id IN (SELECT DISTINCT run_id FROM cases
                        WHERE project = $1 AND framework = $2 AND is_final
                        ORDER BY run_id DESC LIMIT ${RUNS_LOOKED_AT})
-      AND ($3 IS NULL OR c.task_id IN (SELECT task_id FROM task_specs WHERE config->>'suite' = $3))
+      AND ($3 IS NULL OR c.task_id IN (SELECT task_id FROM task_specs WHERE (config->>'suite') = $3))
     GROUP BY ALL),
   attempt_sums AS (SELECT task_id, sum(own_ms) AS cases_ms, count(*) AS files FROM own GROUP BY task_id),
   whole AS (SELECT task_id, duration_ms FROM attempts WHERE is_final AND outcome IN ('passed', 'failed')),

@@ -7,6 +7,7 @@ import type { EndState, Remembered } from "../core/index.ts";
 import type { AttemptView, CaseOutcome, TaskView } from "../protocol/index.ts";
 import { digests } from "./digests.ts";
 import { toJson } from "./json-text.ts";
+import { recentFailures, reusableCases } from "./file-history.ts";
 import { learnedDurations } from "./learned-durations.ts";
 import type { Reader, SqlRow } from "./reader.ts";
 
@@ -231,6 +232,8 @@ export const QUERIES = {
   learnedDurations,
 
   digests,
+  recentFailures,
+  reusableCases,
 } as const;
 
 export type QueryName = keyof typeof QUERIES;

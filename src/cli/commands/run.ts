@@ -3,11 +3,14 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { shaped } from "../config/shape.ts";
 import { artifactPattern, environment, secondsToMs, wholeNumber, words } from "../flags.ts";
 import { REPORT_FORMATS, type ReportFormat } from "../run/reports.ts";
+import type { Order } from "../run/plan.ts";
 import type { RunFlags } from "../run/run.ts";
 import { examples, type Finish, printsJson, waits } from "./common.ts";
 
 const WHERE = `
 Without --coordinator it starts a yard on this machine and stops it after. The default path is ".".`;
+
+const ORDERS: readonly Order[] = ["longest", "fail-fast"];
 
 interface Flags extends RunFlags {
   attach?: string;
@@ -35,6 +38,17 @@ export function registerRun(program: Command, finish: Finish): void {
     .option("--env <name[=value]>", "variable for the tests; may be repeated", environment)
     .option("--artifacts <globs...>", "files to keep of each task, such as out/**/*.png", artifactPattern)
     .option("--project <name>", "project that the run belongs to")
+    .addOption(
+      new Option(
+        "--order <which>",
+        "which tests start first: the longest, or those that failed lately or changed",
+      )
+        .choices([...ORDERS])
+        .default("longest" satisfies Order),
+    )
+    .option("--only-changed", "only tests that the change since --since can touch")
+    .option("--since <commit>", "what the change is counted from", "HEAD")
+    .option("--reuse", "take over files that passed before with the same inputs on such a machine")
     .option("--retries <n>", "how often a failed task is tried again", wholeNumber(0, 100), 0)
     .option("--timeout <s>", "limit for each task (3600)", secondsToMs)
     .addOption(

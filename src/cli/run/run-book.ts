@@ -3,9 +3,11 @@
  * its number and a task its end, so saying either again changes nothing.
  */
 import type { FeedItem, ResultDocument } from "../../protocol/index.ts";
-import type { AttemptFacts, TaskFacts } from "../../reports/index.ts";
+import type { AttemptFacts, CaseFacts, TaskFacts } from "../../reports/index.ts";
 import type { AttemptOutcome, TaskState } from "../../core/index.ts";
 import { isEndState } from "../../core/index.ts";
+import type { Reused } from "./reuse.ts";
+import { nameOf } from "./tasks.ts";
 
 export interface BookTask {
   task_id: string;
@@ -30,6 +32,7 @@ interface Entry {
   state: TaskState;
   reason: string | null;
   attempts: Map<number, AttemptFacts>;
+  reusedFrom: Reused["from"] | null;
 }
 
 export type Change =
@@ -68,8 +71,21 @@ export class RunBook {
     this.#add(task);
   }
 
+  /** What an earlier run has found, and nobody runs again. */
+  reuse({ suite, files, from, worker_id, cases }: Reused): void {
+    const framework = suite.adapter.name;
+    const name = nameOf(framework, suite.suite, files);
+    const entry = this.#add({ task_id: from.task_id, name, framework, suite: suite.suite, estimateMs: null });
+    entry.reusedFrom = from;
+    const duration_ms = cases.reduce((sum, each) => sum + each.duration_ms, 0);
+    const facts = { attempt: 1, worker_id, outcome: "passed", ended_at: 0, duration_ms } as const;
+    entry.attempts.set(1, { ...facts, error: null, log_bytes: 0, cases: cases.map(factsOf) });
+    for (const { outcome } of cases) this.cases[outcome === "skipped" ? "skipped" : "passed"] += 1;
+    this.#end(entry, { state: "completed", reason: null });
+  }
+
   #add(task: BookTask): Entry {
-    const entry: Entry = { task, state: "queued", reason: null, attempts: new Map() };
+    const entry: Entry = { task, state: "queued", reason: null, attempts: new Map(), reusedFrom: null };
     this.#entries.set(task.task_id, entry);
     return entry;
   }
@@ -200,13 +216,14 @@ export class RunBook {
   /** Everything known, once the documents on their way are here. */
   async facts(): Promise<TaskFacts[]> {
     await Promise.all(this.#documents);
-    return [...this.#entries.values()].map(({ task, state, reason, attempts }) => ({
+    return [...this.#entries.values()].map(({ task, state, reason, attempts, reusedFrom }) => ({
       task_id: task.task_id,
       name: task.name,
       framework: task.framework,
       suite: task.suite,
       state: isEndState(state) || state === "poisoned" ? state : "queued",
       reason,
+      reused_from: reusedFrom,
       attempts: [...attempts.values()].sort((a, b) => a.attempt - b.attempt),
     }));
   }
@@ -216,6 +233,22 @@ export class RunBook {
     const entry = this.#entries.get(taskId);
     if (entry !== undefined) entry.reason = reason;
   }
+}
+
+function factsOf(it: Reused["cases"][number]): CaseFacts {
+  return {
+    test_id: it.test_id,
+    file: it.file,
+    name: it.name,
+    outcome: it.outcome,
+    duration_ms: it.duration_ms,
+    parameters: it.parameters ?? undefined,
+    message: it.message ?? undefined,
+    detail: it.detail ?? undefined,
+    stdout: it.stdout ?? undefined,
+    stderr: it.stderr ?? undefined,
+    expected_failure: it.expected_failure ?? undefined,
+  };
 }
 
 function stranger(taskId: string): BookTask {

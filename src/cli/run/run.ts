@@ -4,27 +4,27 @@
  * What does not depend on each other goes on at the same time: while the yard of this run comes up, the
  * frameworks list their files and the tree is hashed.
  */
-import { posix, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Client } from "../../client/index.ts";
 import { uploadWorkspace, type WorkspaceScan } from "../../workspace/index.ts";
 import { clientFor, httpUrl, DEFAULT_URL } from "../connection.ts";
 import { CliError, usage } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { onInterrupt } from "../interrupt.ts";
-import { say } from "../io.ts";
+import { print, printJson, say } from "../io.ts";
 import { defaultSlots, defaultWorkers } from "../yard/yard.ts";
 import { conclude } from "./conclude.ts";
 import { discoverAll, leftOutLine, problemsOf, scan, shippedLine, suiteLines } from "./discover.ts";
 import { startEmbedded } from "./embedded.ts";
 import { followRun, type FollowEnd } from "./follow.ts";
+import { planRun, type PlanFlags } from "./plan.ts";
 import { startProgress } from "./progress.ts";
 import type { ReportFormat } from "./reports.ts";
 import { RunBook } from "./run-book.ts";
 import { findSuites, workspaceOf, type FoundSuite, type Suite } from "./suites.ts";
-import { planTasks, type TaskPlan } from "./tasks.ts";
 import { startWait } from "./wait.ts";
 
-export interface RunFlags {
+export interface RunFlags extends PlanFlags {
   coordinator?: string;
   dataDir?: string;
   clientKey?: string;
@@ -32,15 +32,9 @@ export interface RunFlags {
   workers?: number;
   slots?: number;
   onlyTracked?: true;
-  project?: string;
-  retries: number;
-  timeout?: number;
   placementTimeout: number;
   /** Milliseconds. */
   waitTimeout?: number;
-  env?: Record<string, string>;
-  artifacts?: string[];
-  args?: string[];
   report?: ReportFormat[];
   reportDir?: string;
   json?: true;
@@ -127,10 +121,13 @@ async function runSuites(opening: Promise<RunYard>, work: Work): Promise<number>
 async function submitAndFollow(session: Session): Promise<number> {
   const { client, flags, found } = session;
   const problems = problemsOf(found);
-  const plans = await plan(session);
+  const { plans, reused, notes, untouched } = await planRun(session);
+  for (const note of notes) say(note);
   const project = flags.project ?? "default";
   const run = { run_id: "", name: nameOf(session.workspace), project, url: null };
   const book = new RunBook([], (ref) => client.document(ref));
+  for (const each of reused) book.reuse(each);
+  if (untouched && problems.length === 0) return nothingTouched(flags);
   if (plans.length === 0) return conclude({ ...session, run, book, problems });
   await upload(session);
   const { position } = await client.status();
@@ -163,31 +160,12 @@ async function follow(
   }
 }
 
-async function plan(session: Session): Promise<TaskPlan[]> {
-  const { client, found, flags, slots, scanned } = session;
-  const durations = new Map<FoundSuite, ReadonlyMap<string, number>>();
-  for (const suite of found) {
-    const learned = await client.durations({
-      project: flags.project ?? "default",
-      framework: suite.adapter.name,
-      suite: suite.suite,
-    });
-    // Learned by their place in the workspace, asked for by their place in the suite.
-    durations.set(
-      suite,
-      new Map(learned.map(({ file, duration_ms }) => [posix.relative(suite.suite, file), duration_ms])),
-    );
-  }
-  return planTasks(found, {
-    slots,
-    treeHash: scanned.treeHash,
-    retries: flags.retries,
-    timeoutMs: flags.timeout ?? null,
-    args: flags.args ?? [],
-    env: flags.env ?? {},
-    artifacts: flags.artifacts ?? [],
-    durationsOf: (suite) => durations.get(suite) ?? new Map(),
-  });
+/** Nothing to run is what was asked for, and no mistake of a path. */
+function nothingTouched({ since, json }: RunFlags): ExitCode {
+  const why = `no test is touched by what changed since ${since}`;
+  if (json === true) printJson({ verdict: { result: "passed", exit_code: EXIT.passed, why }, cases: [] });
+  else print(why);
+  return EXIT.passed;
 }
 
 async function upload({ client, scanned, workspace }: Session): Promise<void> {

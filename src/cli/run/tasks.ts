@@ -1,7 +1,8 @@
 /** Suites become tasks of one run: split by what is known of their files. */
+import { DEFAULT_PRIORITY } from "../../core/index.ts";
 import type { TaskInput } from "../../protocol/index.ts";
 import type { BookTask } from "./run-book.ts";
-import { splitFiles } from "./split.ts";
+import { splitFiles, type Group } from "./split.ts";
 import type { FoundSuite } from "./suites.ts";
 
 export interface TaskPlan {
@@ -9,7 +10,7 @@ export interface TaskPlan {
   book: Omit<BookTask, "task_id">;
 }
 
-export interface PlanOptions {
+export interface TaskOptions {
   slots: number;
   treeHash: string;
   retries: number;
@@ -19,23 +20,52 @@ export interface PlanOptions {
   artifacts: readonly string[];
   /** Expected milliseconds by file, for one suite. */
   durationsOf: (suite: FoundSuite) => ReadonlyMap<string, number>;
+  /** Files that start before all others; empty when none does. */
+  firstOf: (suite: FoundSuite) => ReadonlySet<string>;
+  /** The hash of everything that the outcome of a suite hangs on. */
+  inputsOf: (suite: FoundSuite) => string;
 }
 
-export function planTasks(suites: readonly FoundSuite[], options: PlanOptions): TaskPlan[] {
+export function planTasks(suites: readonly FoundSuite[], options: TaskOptions): TaskPlan[] {
+  const hasFirst = suites.some((suite) => suite.discovery.files.some(isFirst(suite, options)));
   return suites.flatMap((suite) => {
-    const groups = splitFiles({
-      files: suite.discovery.files.map(({ path }) => path),
-      durations: options.durationsOf(suite),
-      slots: options.slots,
-    });
-    return groups.map(({ files, estimateMs }) => taskOf(suite, { files, estimateMs, options }));
+    const { files } = suite.discovery;
+    const first = files.filter(isFirst(suite, options));
+    const rest = files.filter((file) => !first.includes(file));
+    // Later than the run's own first, and so than other tests of the yard as well: order has no other price.
+    const later = hasFirst ? DEFAULT_PRIORITY.test + 1 : null;
+    return [
+      ...split(suite, first, { ...options, priority: null }),
+      ...split(suite, rest, { ...options, priority: later }),
+    ];
   });
 }
 
+function isFirst(suite: FoundSuite, options: TaskOptions): (file: { path: string }) => boolean {
+  const first = options.firstOf(suite);
+  return ({ path }) => first.has(path);
+}
+
+/** @param options.priority null: that of every test */
+function split(
+  suite: FoundSuite,
+  files: readonly { path: string }[],
+  options: TaskOptions & { priority: number | null },
+): TaskPlan[] {
+  const groups = splitFiles({
+    files: files.map(({ path }) => path),
+    durations: options.durationsOf(suite),
+    slots: options.slots,
+  });
+  return groups.map((group) => taskOf(suite, group, options));
+}
+
 function taskOf(
-  { adapter, suite }: FoundSuite,
-  { files, estimateMs, options }: { files: string[]; estimateMs: number | null; options: PlanOptions },
+  found: FoundSuite,
+  { files, estimateMs }: Group,
+  options: TaskOptions & { priority: number | null },
 ): TaskPlan {
+  const { adapter, suite } = found;
   const name = nameOf(adapter.name, suite, files);
   const input: TaskInput = {
     type: "test",
@@ -45,7 +75,9 @@ function taskOf(
       suite,
       files,
       ...(options.args.length > 0 && { args: [...options.args] }),
+      inputs: options.inputsOf(found),
     },
+    ...(options.priority !== null && { priority: options.priority }),
     workspace: options.treeHash,
     ...(options.timeoutMs !== null && { timeout_seconds: options.timeoutMs / 1000 }),
     ...(options.retries > 0 && { retry_policy: { max_retries: options.retries } }),
@@ -58,7 +90,7 @@ function taskOf(
 
 const NAME_CHARS = 200;
 
-function nameOf(framework: string, suite: string, files: readonly string[]): string {
+export function nameOf(framework: string, suite: string, files: readonly string[]): string {
   const first = files[0] ?? "";
   const path = suite === "." ? first : `${suite}/${first}`;
   const more = files.length > 1 ? ` +${files.length - 1}` : "";

@@ -11,6 +11,7 @@ import type { HttpContext } from "./context.ts";
 import { feedRoutes } from "./feed-route.ts";
 import { installGuard } from "./guard.ts";
 import { logSearchRoutes } from "./log-search-routes.ts";
+import { historyRoutes } from "./history.ts";
 import { logRoutes } from "./logs.ts";
 import { collectRoutes } from "./openapi/describe.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
@@ -61,6 +62,7 @@ export function createApp(context: HttpContext): FastifyInstance {
     taskRoutes,
     submitRoutes,
     runRoutes,
+    historyRoutes,
     feedRoutes,
     blobRoutes,
     artifactRoutes,

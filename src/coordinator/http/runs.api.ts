@@ -1,5 +1,5 @@
-import { casePage, durationList, feedLine, runInput, runPage, runView } from "../../protocol/index.ts";
-import { CONSISTENT, CURSOR, described, limit, LIMIT, offset, PROJECT } from "./openapi/describe.ts";
+import { casePage, feedLine, runInput, runPage, runView } from "../../protocol/index.ts";
+import { CONSISTENT, CURSOR, described, limit, LIMIT, offset } from "./openapi/describe.ts";
 
 export const MAX_CASES = 10_000;
 
@@ -48,22 +48,6 @@ export const CASES = described({
   query: { limit: limit(MAX_CASES), cursor: CURSOR, ...query },
   answers: casePage,
   problems: ["run_unknown", "cursor_invalid", "results_unavailable"],
-});
-export const DURATIONS = described({
-  id: "listDurations",
-  group,
-  summary: "How long the files of a suite take, as earlier runs have taught",
-  query: {
-    project: PROJECT,
-    framework: {
-      description: "A framework's name, such as `pytest`.",
-      schema: { type: "string" },
-      required: true,
-    },
-    suite: { description: "The suite's folder.", schema: { type: "string" } },
-  },
-  answers: durationList,
-  problems: ["results_unavailable"],
 });
 export const FEED = described({
   id: "followRun",

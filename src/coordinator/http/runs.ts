@@ -1,7 +1,4 @@
-/**
- * Runs: opened (or attached to by key), listed, cancelled; their cases, and what they taught about
- * durations.
- */
+/** Runs: opened (or attached to by key), listed, cancelled; their cases. */
 import type { FastifyInstance } from "fastify";
 import { hasEnded, type State } from "../../core/index.ts";
 import { runInput, type Page, type RunInput, type RunView } from "../../protocol/index.ts";
@@ -9,10 +6,10 @@ import type { ResultCase } from "../../results/index.ts";
 import { committedNow, fresh, readCommitted, sendCommitted } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { HttpContext } from "./context.ts";
-import { badParameter, makeCursor, paramOf, readCursor, readLimit, readQuery } from "./query.ts";
+import { makeCursor, paramOf, readCursor, readLimit, readQuery } from "./query.ts";
 import { refusal, rejected } from "./refusal.ts";
 import { newestRuns, resultRunView, runView } from "./run-view.ts";
-import { CANCEL, CASES, DURATIONS, LIST, MAX_CASES, OPEN, SHOW } from "./runs.api.ts";
+import { CANCEL, CASES, LIST, MAX_CASES, OPEN, SHOW } from "./runs.api.ts";
 import { newId } from "./submission.ts";
 
 const CANCELS_PER_TURN = 1_000;
@@ -50,12 +47,6 @@ export function runRoutes(app: FastifyInstance, context: HttpContext): void {
     const slice = { limit: readLimit(query.limit, MAX_CASES), after: readCursor("cases", query.cursor) };
     const page = await casePage(context, run_id, slice);
     return fresh(context, reply, Math.min(position, context.results.status().watermark)).send(page);
-  });
-  app.get("/api/durations", DURATIONS, async (request, reply) => {
-    const { project = "default", framework, suite } = readQuery(request, ["project", "framework", "suite"]);
-    if (framework === undefined) throw badParameter("framework", `"framework" is needed`);
-    const asked = { project, framework, ...(suite !== undefined && { suite }) };
-    return reply.send({ items: await context.results.query("learnedDurations", asked) });
   });
 }
 
