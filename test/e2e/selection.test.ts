@@ -66,7 +66,7 @@ describe("testyard run --only-changed", () => {
 });
 
 describe("testyard run --reuse", () => {
-  it("takes over what passed with the same inputs and says so; a change to the tree runs all again", async () => {
+  it("takes over what passed with the same inputs, and runs all again when the tree changed", async () => {
     home.write(SUITE);
     const first = await run("--reuse");
     expect(first.report.totals).toMatchObject({ cases: 3, passed: 3, reused: 0 });

@@ -1,12 +1,12 @@
 /**
- * `--reuse`: a file that passed with exactly the inputs of today, on a machine of a class that is here, is not
- * run again; its cases stand in the report with the run that they are from.
+ * `--reuse`: a file that passed with exactly the inputs of today, on a machine of a class that is here, is
+ * not run again; its cases stand in the report with the run that they are from.
  *
  * Inputs are the whole shipped tree, the adapter, the suite, its interpreter, the arguments and the
  * environment given for the run: a finer set (what a file imports) would reuse more and now and then wrongly.
- * A pass that needed a second attempt, or a repeat within the framework, is not reused. What a test reads from
- * elsewhere (the network, the clock, files outside the tree) is no input, which is why this is off unless
- * asked for.
+ * A pass that needed a second attempt, or a repeat within the framework, is not reused. What a test reads
+ * from elsewhere (the network, the clock, files outside the tree) is no input, which is why this is off
+ * unless asked for.
  */
 import { createHash } from "node:crypto";
 import { posix } from "node:path";

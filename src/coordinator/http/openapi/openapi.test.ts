@@ -100,6 +100,8 @@ const CALLS: Record<string, () => ReturnType<typeof send>> = {
   rebuildResults: () => send("POST", "/api/results/rebuild"),
   getRebuild: () => send("GET", "/api/results/rebuild"),
   listDurations: () => send("GET", "/api/durations?framework=pytest"),
+  listFailures: () => send("GET", "/api/failures?framework=pytest"),
+  listReusableCases: () => send("GET", `/api/reusable-cases?inputs=${"1".repeat(64)}`),
   cancelRun: () => send("POST", `/api/runs/${ids.run}/cancel`),
   listArtifacts: () => send("GET", `/api/tasks/${ids.done}/artifacts`),
   missingBlobs: () => send("POST", "/api/blobs/missing", { hashes: [SHA] }),
