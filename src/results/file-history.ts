@@ -58,8 +58,8 @@ const REUSABLE = `
     WHERE t.project = $1 AND (t.config->>'inputs') = $2 AND (t.config->'cases') IS NULL
       AND t.state = 'completed' AND a.is_final AND a.attempt = 1 AND a.outcome = 'passed')
   SELECT c.task_id, c.attempt, c.is_final, c.case_number, c.test_id, c.framework, c.file, c.name,
-         c.parameters, c.outcome, c.duration_ms, c.message, c.detail, c.stdout, c.stderr, c.retries, c.expected_failure,
-         c.worker_id, c.run_id, clean.hw_class
+         c.parameters, c.outcome, c.duration_ms, c.message, c.detail, c.stdout, c.stderr, c.retries,
+         c.expected_failure, c.worker_id, c.run_id, clean.hw_class
   FROM cases c JOIN clean USING (task_id)
   WHERE c.is_final AND c.file <> ''
   QUALIFY dense_rank() OVER (PARTITION BY c.file, clean.hw_class ORDER BY c.task_id DESC) = 1
