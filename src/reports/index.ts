@@ -1,7 +1,6 @@
 /** Reports of a run: one model, several ways to print it. */
 export { buildReport } from "./build.ts";
 export { compareRuns, type EarlierRun } from "./compare.ts";
-export type { AttemptFacts, HardwareFacts, ProblemFacts, ReusedFrom, RunFacts, TaskFacts } from "./facts.ts";
 /** Only when it is asked for: the library that draws its charts takes a tenth of a second to load. */
 export const loadHtml = () => import("./html/html.ts");
 export type { HtmlParts } from "./html/html.ts";
