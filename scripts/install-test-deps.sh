@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
-# What the tests need beside Node: pytest (for the pytest adapter), a Chromium (for the browser tests and for
-# what a worker says of its machine), Prometheus (which scrapes a coordinator), zsh and fish (for their
-# completions). Debian and its relatives; quick when everything is there already.
+# What the tests need beside Node: pytest, Go and Rust (for their adapters), the frameworks of test/frameworks
+# (jest, mocha, Playwright Test), a Chromium (for the browser tests and for what a worker says of its machine),
+# Prometheus (which scrapes a coordinator), zsh and fish (for their completions). Debian and its relatives;
+# quick when everything is there already.
 set -euo pipefail
+
+frameworks="$(dirname "$0")/../test/frameworks"
+if [ ! -d "$frameworks/node_modules/jest" ]; then
+  PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --prefix "$frameworks"
+fi
 
 packages=()
 has_pytest() { "$1" -m pytest --version >/dev/null 2>&1; }
@@ -10,6 +16,8 @@ has_pytest python3 || has_pytest /usr/bin/python3 || packages+=(python3-pytest)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages+=(chromium)
 command -v prometheus >/dev/null || packages+=(prometheus)
 for shell in zsh fish; do command -v "$shell" >/dev/null || packages+=("$shell"); done
+command -v go >/dev/null || packages+=(golang-go)
+command -v cargo >/dev/null || packages+=(cargo)
 
 if [ ${#packages[@]} -eq 0 ]; then
   echo "test dependencies: all there"

@@ -24,7 +24,7 @@ afterEach(async () => {
 
 test("every adapter is found by its name, others are not", () => {
   for (const adapter of adapters()) expect(adapterByName(adapter.name)).toBe(adapter);
-  expect(adapterByName("mocha")).toBeUndefined();
+  expect(adapterByName("jasmine")).toBeUndefined();
 });
 
 describe("detection says by what", () => {
@@ -41,6 +41,19 @@ describe("detection says by what", () => {
     [{ "vitest.config.mts": "" }, ["vitest: vitest.config.mts"]],
     [{ "package.json": '{"scripts":{"test":"node --test"}}' }, ["node-test: package.json scripts.test"]],
     [{ "package.json": "{ not json" }, []],
+    [{ "jest.config.ts": "" }, ["jest: jest.config.ts"]],
+    [{ "package.json": '{"jest":{}}' }, ["jest: package.json jest"]],
+    [{ "package.json": '{"scripts":{"t":"npx jest -i"}}' }, ["jest: package.json scripts.t"]],
+    [{ "package.json": '{"scripts":{"all":"npm run jest","t":"rm -rf mocha"}}' }, []],
+    [{ "package.json": '{"dependencies":{"jest":"1"}}' }, ["jest: package.json dependencies.jest"]],
+    [{ "package.json": '{"mocha":{}}' }, ["mocha: package.json mocha"]],
+    [{ ".mocharc.yml": "" }, ["mocha: .mocharc.yml"]],
+    [{ "package.json": '{"scripts":{"test":"nyc mocha test"}}' }, ["mocha: package.json scripts.test"]],
+    [{ "playwright.config.ts": "" }, ["playwright: playwright.config.ts"]],
+    [{ "package.json": '{"devDependencies":{"@playwright/test":"1"}}' }, []],
+    [{ "package.json": '{"scripts":{"e2e":"playwright test"}}' }, ["playwright: package.json scripts.e2e"]],
+    [{ "go.mod": "" }, ["go-test: go.mod"]],
+    [{ "Cargo.toml": "" }, ["cargo-test: Cargo.toml"]],
   ])("%j", async (files, expected) => {
     const found = await detectAdapters(await suite(files));
     expect(found.map((each) => `${each.adapter.name}: ${each.evidence}`)).toEqual(expected);

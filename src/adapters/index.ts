@@ -1,8 +1,13 @@
 /** Test frameworks, each behind the same three questions: which files, which command, what came out. */
 import type { Adapter } from "./adapter.ts";
+import { cargoTestAdapter } from "./cargo-test.ts";
 import { commandAdapter } from "./command.ts";
+import { goTestAdapter } from "./go-test.ts";
+import { jestAdapter } from "./jest.ts";
 import { junitAdapter } from "./junit.ts";
+import { mochaAdapter } from "./mocha.ts";
 import { nodeTestAdapter } from "./node-test.ts";
+import { playwrightAdapter } from "./playwright.ts";
 import { pytestAdapter } from "./pytest.ts";
 import { tapAdapter } from "./tap.ts";
 import { vitestAdapter } from "./vitest.ts";
@@ -32,6 +37,11 @@ const ALL: readonly Adapter[] = [
   pytestAdapter,
   nodeTestAdapter,
   vitestAdapter,
+  jestAdapter,
+  playwrightAdapter,
+  mochaAdapter,
+  goTestAdapter,
+  cargoTestAdapter,
   junitAdapter,
   tapAdapter,
   commandAdapter,

@@ -48,13 +48,13 @@ export function parseNodeTestScript(script: string, line: string): NodeTestScrip
     const at = words.findIndex((word) => ["node", "node.exe", "tsx"].includes(basename(word.text)));
     if (at < 0 || !words.slice(at + 1).some((word) => word.text === "--test")) continue;
     const runner = basename(words[at]?.text ?? "") === "tsx" ? "tsx" : "node";
-    return { script, runner, env: environment(words.slice(0, at)), ...splitArguments(words.slice(at + 1)) };
+    return { script, runner, env: environmentOf(words.slice(0, at)), ...splitArguments(words.slice(at + 1)) };
   }
   return null;
 }
 
 /** `A=b node …` and `cross-env A=b node …`; a wrapper such as a coverage tool is left out. */
-function environment(words: readonly Word[]): Record<string, string> {
+export function environmentOf(words: readonly Word[]): Record<string, string> {
   const env: Record<string, string> = {};
   for (const word of words) {
     const match = /^([A-Za-z_]\w*)=(.*)$/s.exec(word.text);

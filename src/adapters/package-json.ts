@@ -7,6 +7,8 @@ export interface PackageFacts {
   scripts: Record<string, string>;
   /** Field and version by package name, e.g. vitest → "devDependencies.vitest". */
   dependencies: Map<string, string>;
+  /** Names of all top-level fields: frameworks are configured in fields of their own. */
+  fields: Set<string>;
 }
 
 export async function readPackage(root: string): Promise<PackageFacts | null> {
@@ -25,5 +27,5 @@ function facts(parsed: Record<string, unknown>): PackageFacts {
   for (const field of ["dependencies", "devDependencies", "peerDependencies"]) {
     for (const name of Object.keys(record(parsed[field]) ?? {})) dependencies.set(name, `${field}.${name}`);
   }
-  return { scripts, dependencies };
+  return { scripts, dependencies, fields: new Set(Object.keys(parsed)) };
 }

@@ -24,6 +24,13 @@ export async function expandPatterns(root: string, patterns: readonly string[]):
   return { paths: [...paths], problems };
 }
 
+/** Of the files that a framework lists, those that are chosen or lie in a chosen folder. */
+export function chosenOf(files: readonly string[], chosen: Expanded): string[] {
+  return files.filter((file) =>
+    chosen.paths.some((path) => path === "." || file === path || file.startsWith(`${path}/`)),
+  );
+}
+
 async function expandOne(root: string, pattern: string): Promise<string[]> {
   // A file may be named like a pattern ("[id].test.ts"): what exists is meant as it stands.
   if (await exists(join(root, pattern))) return [relativePosix(root, pattern) || "."];

@@ -81,6 +81,8 @@ export async function realRun(
     env?: Record<string, string>;
     timeout_ms?: number;
     cases?: readonly CaseRef[];
+    /** Looks at what the run left, before it is removed. */
+    keep?: (resultDir: string) => Promise<void>;
   },
 ): Promise<RealRun> {
   const resultDir = await mkdtemp(join(tmpdir(), "testyard-result-"));
@@ -95,6 +97,7 @@ export async function realRun(
       timeout_ms: options.timeout_ms ?? 60_000,
     });
     const log = stdout + stderr;
+    await options.keep?.(resultDir);
     const result = await adapter.parse({ root, files, resultDir, exit, logTail: log.slice(-16_384) });
     return { ...result, exit, log };
   } finally {

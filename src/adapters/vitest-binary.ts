@@ -4,9 +4,9 @@
  * The second serves suites that are shipped without their packages: vitest resolves itself for the test
  * files, so a suite needs nothing but a vitest on the machine. Testyard's own copy is never meant.
  */
-import { readFile, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
-import { record, text } from "./json-lines.ts";
+import { findNodePackage, versionIn } from "./node-package.ts";
 import { exists } from "./patterns.ts";
 
 export interface VitestBinary {
@@ -17,30 +17,15 @@ export interface VitestBinary {
   found: "project" | "PATH";
 }
 
+const ENTRY = "vitest.mjs";
+
 export async function findVitest(root: string): Promise<VitestBinary | null> {
-  for (let folder = root; ; folder = dirname(folder)) {
-    const found = await vitestIn(join(folder, "node_modules", "vitest"), "project");
-    if (found !== null) return found;
-    if (folder === dirname(folder)) break;
-  }
+  const own = await findNodePackage(root, { names: ["vitest"], entry: ENTRY });
+  if (own !== null) return { path: join(own.folder, ENTRY), version: own.version, found: "project" };
   for (const folder of (process.env["PATH"] ?? "").split(delimiter).filter((path) => isAbsolute(path))) {
     const target = await realpath(join(folder, "vitest")).catch(() => null);
-    const found = target === null ? null : await vitestIn(dirname(target), "PATH");
-    if (found !== null) return found;
+    if (target === null || !(await exists(join(dirname(target), ENTRY)))) continue;
+    return { path: join(dirname(target), ENTRY), version: await versionIn(dirname(target)), found: "PATH" };
   }
   return null;
-}
-
-async function vitestIn(folder: string, found: VitestBinary["found"]): Promise<VitestBinary | null> {
-  const path = join(folder, "vitest.mjs");
-  if (!(await exists(path))) return null;
-  return { path, version: await versionIn(folder), found };
-}
-
-async function versionIn(folder: string): Promise<string> {
-  try {
-    return text(record(JSON.parse(await readFile(join(folder, "package.json"), "utf8")))?.["version"]);
-  } catch {
-    return "";
-  }
 }

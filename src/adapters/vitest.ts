@@ -25,7 +25,7 @@ import {
 import { fitsCommandLine, namedCases, titlePattern } from "./cases.ts";
 import { list, readJsonLines, record, text } from "./json-lines.ts";
 import { readPackage } from "./package-json.ts";
-import { expandPatterns, globFiles, NEVER_SEARCHED } from "./patterns.ts";
+import { chosenOf, expandPatterns, globFiles, NEVER_SEARCHED } from "./patterns.ts";
 import type { VitestBinary } from "./vitest-binary.ts";
 import { findVitest } from "./vitest-binary.ts";
 import type { VitestReport } from "./vitest-report.ts";
@@ -62,9 +62,7 @@ async function discover(options: DiscoverOptions): Promise<Discovery> {
   if (vitest === null) return { files: [], problems: [{ file: "", message: MISSING }] };
   const listed = await listFiles(options, vitest);
   const chosen = await expandPatterns(options.root, options.patterns ?? []);
-  const isChosen = (file: string): boolean =>
-    chosen.paths.some((path) => path === "." || file === path || file.startsWith(`${path}/`));
-  const wanted = options.patterns?.length ? listed.files.filter(isChosen) : listed.files;
+  const wanted = options.patterns?.length ? chosenOf(listed.files, chosen) : listed.files;
   return {
     files: wanted.map((path) => ({ path })),
     problems: [...chosen.problems, ...listed.problems],

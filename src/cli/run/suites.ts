@@ -32,6 +32,7 @@ const MARKS = new RegExp(
   [
     "^package\\.json$",
     "^(pytest\\.ini|pyproject\\.toml|setup\\.cfg|tox\\.ini|conftest\\.py)$",
+    "^(go\\.(mod|work)|Cargo\\.toml|\\.mocharc\\..+|(jest|playwright)\\.config\\..+)$",
     "^vite(st)?\\.(config|workspace)\\..+$",
     "^(test_.+|.+_test)\\.py$",
     "^.+[.-](test|spec)\\.[cm]?[jt]sx?$",
