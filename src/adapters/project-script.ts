@@ -33,10 +33,7 @@ export async function projectScript(root: string, program: RegExp): Promise<Proj
   return null;
 }
 
-function parseProjectScript(
-  words: readonly Word[],
-  program: RegExp,
-): Omit<ProjectScript, "script"> | null {
+function parseProjectScript(words: readonly Word[], program: RegExp): Omit<ProjectScript, "script"> | null {
   const at = words.findIndex(({ text }) => program.test(basename(text)));
   if (at < 0) return null;
   const before = words.slice(0, at);
