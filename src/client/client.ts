@@ -53,6 +53,13 @@ export interface SqlQueryOptions {
   limit?: number;
 }
 
+export interface RetryOptions {
+  /** Only the cases that failed, where that is known and the framework can choose them. */
+  cases?: boolean;
+  /** Made when absent. */
+  idempotencyKey?: string;
+}
+
 /**
  * Every method that asks the coordinator rejects with `ApiError` when the answer is no (`code` is stable, see
  * docs/ERRORS.md), and with `Unreachable` when nobody answered for `patienceMs`. What may be sent twice without
@@ -98,6 +105,8 @@ export interface Client {
   submitTasks(tasks: readonly TaskInput[], options?: SubmitOptions): Promise<SubmitAnswer>;
   /** @throws ApiError `task_ended` when it was too late */
   cancelTask(taskId: string): Promise<TaskView>;
+  /** A new task that repeats one which has ended. @throws ApiError `task_open`, `task_retried` and others */
+  retryTask(taskId: string, options?: RetryOptions & { force?: boolean }): Promise<TaskView>;
   /** Lets a poisoned task be tried again. @throws ApiError `task_not_poisoned` */
   releaseTask(taskId: string): Promise<TaskView>;
   /** Attaches when the key is known. `position` is where its feed begins at the latest. */
@@ -108,6 +117,8 @@ export interface Client {
   runs(query?: PageQuery): Promise<Page<RunView>>;
   /** Cancels what has not ended. */
   cancelRun(runId: string): Promise<RunView>;
+  /** Repeats what has ended without success; an empty list when nothing has. */
+  retryRun(runId: string, options?: RetryOptions): Promise<SubmitAnswer>;
   /**
    * What happens in a run from its beginning on, each thing once, over broken connections too; until the
    * signal aborts or the reader stops.
@@ -225,6 +236,8 @@ function taskCalls(requests: Requests) {
       return requests.json<SubmitAnswer>({ ...keyed(idempotencyKey), path: "/api/tasks/bulk", json });
     },
     cancelTask: (id: string) => requests.json<TaskView>({ method: "DELETE", path: taskPath(id) }),
+    retryTask: (id: string, { idempotencyKey, ...json }: RetryOptions & { force?: boolean } = {}) =>
+      requests.json<TaskView>({ ...keyed(idempotencyKey), path: `${taskPath(id)}/retry`, json }),
     releaseTask: (id: string) => requests.json<TaskView>({ method: "POST", path: `${taskPath(id)}/release` }),
   };
 }
@@ -238,6 +251,8 @@ function runCalls(requests: Requests) {
       const { value, position } = await requests.jsonAt<RunView>(request);
       return { ...value, position };
     },
+    retryRun: (id: string, { idempotencyKey, ...json }: RetryOptions = {}) =>
+      requests.json<SubmitAnswer>({ ...keyed(idempotencyKey), path: `${runPath(id)}/retry`, json }),
     cancelRun: (id: string) =>
       requests.json<RunView>({ method: "POST", path: `${runPath(id)}/cancel`, isRepeatable: true }),
   };

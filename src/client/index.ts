@@ -3,7 +3,14 @@
  * `import { connect } from "testyard/client"`: no database and no server comes with it.
  */
 export type { ArtifactName } from "./artifacts.ts";
-export { connect, type Client, type RunInput, type SqlQueryOptions, type SubmitOptions } from "./client.ts";
+export {
+  connect,
+  type Client,
+  type RetryOptions,
+  type RunInput,
+  type SqlQueryOptions,
+  type SubmitOptions,
+} from "./client.ts";
 export { ApiError, Unreachable } from "./errors.ts";
 export type { FeedOptions } from "./feed.ts";
 export type { LogOptions, LogSearchOptions } from "./log.ts";

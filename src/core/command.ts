@@ -35,7 +35,10 @@ export interface Submit {
   /** Consecutive ids, in this order. */
   tasks: TaskSpec[];
   idempotency: { key: string; body_hash: string } | null;
-  /** How dependencies that are no longer in memory ended, looked up by the edge. */
+  /**
+   * How those ended that memory no longer holds: dependencies, tasks of the same run that new ones repeat.
+   * Looked up by the edge.
+   */
   resolved: Record<TaskId, EndState>;
 }
 
@@ -210,6 +213,8 @@ export type RejectionCode =
   | "task_not_queued"
   | "task_not_poisoned"
   | "task_exists"
+  | "task_open"
+  | "task_retried"
   | "dependency_unknown"
   | "dependency_self"
   | "dependency_cycle"

@@ -21,6 +21,8 @@ export function submit(state: State, command: Submit): Decision {
   if (run === undefined || run.project !== command.project) {
     return reject("run_unknown", `run ${command.run_id} is not open in project ${command.project}`);
   }
+  const refused = checkRetries(state, command);
+  if (refused !== null) return refused;
   const graph = checkGraph(state, command);
   if ("rejection" in graph) return { kind: "rejected", rejection: graph.rejection };
   const { submission_id, project, run_id, tasks, idempotency } = command;
@@ -47,12 +49,40 @@ function answerOfKey(state: State, command: Submit): Decision | null {
   return accept([], { kind: "submitted", run_id, first_task_id, count, replayed: true });
 }
 
+/** Only what has ended is repeated, and by one task: the next try repeats that one. */
+function checkRetries(state: State, { tasks }: Submit): Decision | null {
+  const repeated = new Set<string>();
+  for (const { retry_of: old } of tasks) {
+    if (old === undefined) continue;
+    const status = state.tasks.get(old)?.status;
+    if (status !== undefined && !hasEnded(status)) {
+      return reject("task_open", `task ${old} is ${status.state}: only a task that has ended is repeated`, {
+        task_id: old,
+        state: status.state,
+      });
+    }
+    const retry = state.retries.get(old);
+    if (retry !== undefined || repeated.has(old)) {
+      const by = retry === undefined ? "twice here" : `as ${retry} before: repeat that one`;
+      return reject("task_retried", `task ${old} is repeated ${by}`, {
+        task_id: old,
+        retried_as: retry ?? null,
+      });
+    }
+    repeated.add(old);
+  }
+  return null;
+}
+
 function tasksAdded(command: Submit): TasksAdded[] {
   const events: TasksAdded[] = [];
   const { submission_id } = command;
   let size = 0;
   for (const task of command.tasks) {
     const resolved = task.dependencies.filter((id) => Object.hasOwn(command.resolved, id));
+    if (task.retry_of !== undefined && Object.hasOwn(command.resolved, task.retry_of)) {
+      resolved.push(task.retry_of);
+    }
     const weight = weigh(task) + resolved.length * 45;
     let event = events.at(-1);
     if (event === undefined || size + weight > EVENT_SIZE) {

@@ -17,7 +17,8 @@ import type {
 import type { RunId, TaskId, WorkerId } from "./ids.ts";
 import type { Capabilities } from "./requirements.ts";
 import type { AttemptResult } from "./result.ts";
-import type { EndCounts, RunVerdict } from "./run-end.ts";
+import type { RunVerdict } from "./run.ts";
+import type { EndCounts } from "./run-end.ts";
 import type { EndState, Lease, TaskSpec } from "./task.ts";
 
 export type * from "./event-schedule.ts";
@@ -75,7 +76,7 @@ export interface TasksAdded {
   v: 1;
   submission_id: string;
   tasks: TaskSpec[];
-  /** Dependencies that the state no longer holds, with how they ended. */
+  /** The ends of those that the state no longer holds: dependencies, and repeated tasks of the same run. */
   resolved: Record<TaskId, EndState>;
 }
 

@@ -2,7 +2,7 @@
 import { assert } from "./assert.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 import type { Run, State, Submission, Task, TaskClass } from "./state.ts";
-import { classKey, hasEnded, type Ended, type TaskSpec, type TaskStatus } from "./task.ts";
+import { classKey, hasEnded, isEndState, type Ended, type TaskSpec, type TaskStatus } from "./task.ts";
 
 const KEY_LIFETIME_MS = 24 * 3600 * 1000;
 const KEY_LIMIT = 100_000;
@@ -12,6 +12,7 @@ export function admit(state: State, submission: Submission): void {
   const run = runOf(state, submission.run_id);
   const tasks = submission.tasks.map((spec) => addTask(state, run, spec));
   for (const task of tasks) linkDependencies(state, task, submission);
+  for (const task of tasks) supersede(state, task, submission);
   for (const task of tasks) if (task.unmet === 0) enqueue(state, task);
   rememberKey(state, submission);
 }
@@ -54,6 +55,19 @@ export function classOf(state: State, spec: TaskSpec): TaskClass {
     state.classes.set(key, found);
   }
   return found;
+}
+
+/** A task that repeats one of the same run decides in its place from now on. */
+function supersede(state: State, { spec }: Task, submission: Submission): void {
+  const { retry_of: old } = spec;
+  if (old === undefined) return;
+  state.retries.set(old, spec.task_id);
+  const known = state.tasks.get(old);
+  const isOfThisRun = known === undefined || known.spec.run_id === spec.run_id;
+  const end = known?.status.state ?? submission.resolved[old];
+  if (isOfThisRun && end !== undefined && isEndState(end)) {
+    runOf(state, spec.run_id).superseded[end] += 1;
+  }
 }
 
 function linkDependencies(state: State, task: Task, submission: Submission): void {
@@ -126,6 +140,7 @@ export function forget(state: State, ids: readonly string[]): void {
     assert(task !== undefined && hasEnded(task.status), () => `task ${id} is forgotten after its end`);
     state.tasks.delete(id);
     state.ended.delete(task);
+    if (task.spec.retry_of !== undefined) state.retries.delete(task.spec.retry_of);
     task.class.members -= 1;
     if (task.class.members === 0) state.classes.delete(task.class.key);
     runOf(state, task.spec.run_id).remembered -= 1;

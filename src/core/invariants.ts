@@ -6,7 +6,7 @@ import { assert } from "./assert.ts";
 import { noCounts } from "./run.ts";
 import { checkRunEnds, checkRunsEnded } from "./run-end.ts";
 import { activeLease, type State, type Task, type Worker } from "./state.ts";
-import { hasEnded, INFRASTRUCTURE_BUDGET } from "./task.ts";
+import { hasEnded, INFRASTRUCTURE_BUDGET, type EndState } from "./task.ts";
 import { checkDeliveries } from "./webhook.ts";
 
 export function checkInvariants(state: State): void {
@@ -101,10 +101,18 @@ function checkRuns(state: State): void {
     assert(counts !== undefined, () => `task ${spec.task_id} belongs to an open run`);
     counts[status.state] += 1;
   }
+  for (const [old, id] of state.retries) {
+    assert(state.tasks.get(id)?.spec.retry_of === old, () => `task ${id} is no retry of ${old}`);
+    const status = state.tasks.get(old)?.status;
+    assert(status === undefined || hasEnded(status), () => `task ${old} was repeated before its end`);
+  }
   for (const run of state.runs.values()) {
     const counts = seen.get(run.run_id) ?? noCounts();
     for (const state of ["pending", "queued", "assigned", "running", "poisoned"] as const) {
       assert(counts[state] === run.counts[state], () => `run ${run.run_id} miscounts ${state}`);
+    }
+    for (const [end, count] of Object.entries(run.superseded) as [EndState, number][]) {
+      assert(count <= run.counts[end], () => `run ${run.run_id} has more ${end} repeated than it has`);
     }
   }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import * as a from "./testing/build.ts";
 import { given } from "./testing/given.ts";
-import { currentEnd, verdictOf } from "./run-end.ts";
+import { noEnds, verdictOf } from "./run.ts";
+import { currentEnd } from "./run-end.ts";
 import { activeLease } from "./state.ts";
 
 const yard = [a.claim, a.openRun, a.register("w1")];
@@ -79,9 +80,16 @@ describe("the end of a run", () => {
 
   it("says failed before cancelled, and cancelled before what followed from it", () => {
     const counts = { completed: 1, failed: 0, timed_out: 0, cancelled: 0, skipped: 0 };
-    expect(verdictOf(counts)).toBe("passed");
-    expect(verdictOf({ ...counts, skipped: 1 })).toBe("failed");
-    expect(verdictOf({ ...counts, skipped: 1, cancelled: 1 })).toBe("cancelled");
-    expect(verdictOf({ ...counts, timed_out: 1, cancelled: 1 })).toBe("failed");
+    expect(verdictOf(counts, noEnds())).toBe("passed");
+    expect(verdictOf({ ...counts, skipped: 1 }, noEnds())).toBe("failed");
+    expect(verdictOf({ ...counts, skipped: 1, cancelled: 1 }, noEnds())).toBe("cancelled");
+    expect(verdictOf({ ...counts, timed_out: 1, cancelled: 1 }, noEnds())).toBe("failed");
+  });
+
+  it("is told again by a retry, which decides in place of what it repeats", () => {
+    given(yard, a.submit([a.task("t")]), a.run("t", "failed"))
+      .and(a.submit([a.task("u", { retry_of: "t" })]), a.assign("u"), a.start("u"))
+      .when(a.finish("u", "passed"))
+      .then({ type: "AttemptFinished" }, { ...runEnded, ended: 2, total: 2, verdict: "passed" });
   });
 });

@@ -13,12 +13,11 @@ import { assert } from "./assert.ts";
 import { accept, type Decision } from "./decision.ts";
 import type { Event, RunEnded } from "./event.ts";
 import type { RunId } from "./ids.ts";
-import { openCount } from "./run.ts";
+import { openCount, verdictOf, type RunVerdict } from "./run.ts";
 import type { Run, State } from "./state.ts";
 import { isEndState, type EndState } from "./task.ts";
 import { awaitDeliveries, overflowing } from "./webhook.ts";
 
-export type RunVerdict = "passed" | "failed" | "cancelled";
 export type EndCounts = Record<EndState, number>;
 
 /** The newest end of a run. */
@@ -114,7 +113,8 @@ function endAfter(state: State, run: Run, { added, ends }: Change): RunEnded | n
   for (const name of END_NAMES) counts[name] = run.counts[name] + (ends[name] ?? 0);
   const number = (before?.ended ?? 0) + 1;
   const { run_id } = run;
-  return { type: "RunEnded", v: 1, run_id, ended: number, total, counts, verdict: verdictOf(counts) };
+  const verdict = verdictOf(counts, run.superseded);
+  return { type: "RunEnded", v: 1, run_id, ended: number, total, counts, verdict };
 }
 
 const NO_ENDS: EndCounts = { completed: 0, failed: 0, timed_out: 0, cancelled: 0, skipped: 0 };
@@ -122,13 +122,6 @@ const END_NAMES = Object.keys(NO_ENDS) as EndState[];
 
 function isRunEnded(event: Event): event is RunEnded {
   return event.type === "RunEnded";
-}
-
-/** A skip follows from something else: it says failed unless what it followed from was a cancel. */
-export function verdictOf({ failed, timed_out, cancelled, skipped }: EndCounts): RunVerdict {
-  if (failed + timed_out > 0) return "failed";
-  if (cancelled > 0) return "cancelled";
-  return skipped > 0 ? "failed" : "passed";
 }
 
 export function evolveRunEnded(state: State, event: RunEnded): void {

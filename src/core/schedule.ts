@@ -11,8 +11,8 @@ import type { FireSchedule, RemoveSchedule, SetSchedule, SkipSchedule } from "./
 import { submit } from "./decide-submit.ts";
 import { accept, reject, type Decision } from "./decision.ts";
 import type { Event, Overlap, ScheduleFired, ScheduleSkipped } from "./event.ts";
-import { noCounts, openCount } from "./run.ts";
-import type { Run, State } from "./state.ts";
+import { emptyRun, openCount } from "./run.ts";
+import type { State } from "./state.ts";
 
 export interface Schedule {
   readonly name: string;
@@ -61,8 +61,8 @@ export function fireSchedule(state: State, command: FireSchedule, now: number): 
   }
   const { run_id } = submission;
   const run = { run_id, project: schedule.project, run_key: null, name };
-  const blank: Run = { ...run, opened_at: now, counts: noCounts(), total: 0, remembered: 0 };
-  const decision = submit({ ...state, runs: new Map([[run_id, blank]]) }, submission);
+  const runs = new Map([[run_id, emptyRun(run, now)]]);
+  const decision = submit({ ...state, runs }, submission);
   if (decision.kind === "rejected") return decision;
   const fired: Event[] = [
     { type: "ScheduleFired", v: 1, name, due_at, by, run_id },

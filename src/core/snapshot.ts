@@ -4,6 +4,7 @@
  */
 import { assert } from "./assert.ts";
 import { classOf } from "./evolve-task.ts";
+import { noEnds } from "./run.ts";
 import type { RunEnd } from "./run-end.ts";
 import type { Schedule } from "./schedule.ts";
 import {
@@ -132,7 +133,7 @@ export function restoreState(lines: Iterable<SnapshotLine>): State {
         restoreHeader(state, line);
         break;
       case "run":
-        state.runs.set(line.run.run_id, { ...line.run, counts: { ...line.run.counts } });
+        state.runs.set(line.run.run_id, restoreRun(line.run));
         if (line.run.run_key !== null)
           state.runKeys.set(`${line.run.project}/${line.run.run_key}`, line.run.run_id);
         break;
@@ -181,6 +182,12 @@ function restoreDelivery(state: State, delivery: Delivery): void {
   among.set(delivery.delivery_id, delivery);
 }
 
+/** A snapshot of an earlier version does not know of `superseded`. */
+function restoreRun(run: Run): Run {
+  const superseded = { ...noEnds(), ...(run.superseded as Run["superseded"] | undefined) };
+  return { ...run, counts: { ...run.counts }, superseded };
+}
+
 function restoreHeader(state: State, line: Extract<SnapshotLine, { kind: "state" }>): void {
   state.clusterId = line.cluster_id;
   state.leader = line.leader;
@@ -207,6 +214,7 @@ function restoreTask(state: State, saved: SavedTask): Task {
     heapIndex: -1,
   };
   state.tasks.set(saved.spec.task_id, task);
+  if (saved.spec.retry_of !== undefined) state.retries.set(saved.spec.retry_of, saved.spec.task_id);
   index(state, task);
   return task;
 }

@@ -52,6 +52,8 @@ export interface Run {
   /** Tasks in memory by state; tasks forgotten stay counted in `ended`. */
   counts: Record<TaskState, number>;
   total: number;
+  /** Tasks of this run that a newer task of it repeats, by how they ended: these decide nothing any more. */
+  superseded: Record<EndState, number>;
   /** Tasks of this run still in memory. */
   remembered: number;
 }
@@ -146,6 +148,8 @@ export interface State {
   /** Tasks that wait for a retry time, and the earliest such time. */
   readonly retrying: Set<Task>;
   nextRetryAt: number;
+  /** Task to the one that repeats it, for those repeating that are in memory. */
+  readonly retries: Map<TaskId, TaskId>;
   /** Ended and still in memory, in order of their end. */
   readonly ended: Set<Task>;
   queuedCount: number;
@@ -175,6 +179,7 @@ export function createState(): State {
     concurrencyKeys: new Map(),
     retrying: new Set(),
     nextRetryAt: Infinity,
+    retries: new Map(),
     ended: new Set(),
     queuedCount: 0,
   };

@@ -22,6 +22,7 @@ export const TASK_STATES = [
 
 export const taskState = named("TaskState", z.enum(TASK_STATES), "Where a task is.");
 const taskType = z.enum(["test", "benchmark", "command", "critical", "maintenance"]);
+const endState = z.enum(["completed", "failed", "timed_out", "cancelled", "skipped"]);
 const taskCounts = named("TaskCounts", z.record(taskState, count), "Tasks by state.");
 const { counts: caseCounts, usage, outcome: attemptOutcome } = attemptResult.shape;
 const failure = named(
@@ -63,6 +64,12 @@ export const runView = named(
     total: count,
     counts: taskCounts,
     open: about(count, "Tasks that have not ended."),
+    ended_at: about(z.nullable(time), "Of its last task; null while one can still change."),
+    superseded: about(z.record(endState, count), "Of `counts`, those that a newer task of the run repeats."),
+    state: about(
+      z.enum(["open", "passed", "failed", "cancelled"]),
+      "Of a task and its retries the newest counts.",
+    ),
   }),
   "A run: tasks that were submitted together, or under one key.",
 );
@@ -117,6 +124,7 @@ const taskShape = {
   timeout_ms: duration,
   max_retries: count,
   dependencies: about(z.array(text), "Ids of tasks that must succeed first."),
+  retry_of: about(z.nullable(text), "The task that this one repeats."),
   submitted_at: time,
   started_at: z.nullable(time),
   ended_at: z.nullable(time),
@@ -203,6 +211,7 @@ export const taskDetail = named(
   z.object({
     ...taskShape,
     config: z.record(text, z.unknown()),
+    retried_as: about(z.nullable(text), "The task that repeats this one."),
     attempt_list: z.array(attemptView),
     explanation: z.nullable(explanation),
   }),

@@ -28,6 +28,8 @@ export {
   hash,
   hashList,
   project,
+  retryRunInput,
+  retryTaskInput,
   runInput,
   sqlInput,
   type BulkEnvelope,

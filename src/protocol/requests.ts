@@ -49,6 +49,26 @@ export const cordonInput = named(
   z.strictObject({ reason: z.optional(z.string().check(z.minLength(1), z.maxLength(512))) }),
   "Why a worker gets no new tasks; shown with it.",
 );
+const onlyCases = z.optional(
+  z.boolean().check(z.describe("Only the cases that failed, where that is known.")),
+);
+
+export const retryTaskInput = named(
+  "RetryTaskInput",
+  z.strictObject({
+    force: z.optional(z.boolean().check(z.describe("Also when it has succeeded."))),
+    cases: onlyCases,
+  }),
+  "How a task is repeated.",
+);
+export const retryRunInput = named(
+  "RetryRunInput",
+  z.strictObject({
+    only: z.optional(z.literal("failed").check(z.describe("What has ended without success: the default."))),
+    cases: onlyCases,
+  }),
+  "What of a run is repeated, and how.",
+);
 export const emptyInput = named("EmptyInput", z.strictObject({}), "Nothing need be said.");
 
 const MAX_SQL = 100_000;

@@ -7,7 +7,14 @@
 export { describeSchema, schemaMarkdown } from "./describe.ts";
 export { openResultsFile, rebuildResultsFile } from "./offline.ts";
 export type { ReadBlob } from "./projection.ts";
-export type { ResultArtifact, ResultAttempt, ResultCase, ResultRun, ResultTask } from "./queries.ts";
+export type {
+  CasePlace,
+  ResultArtifact,
+  ResultAttempt,
+  ResultCase,
+  ResultRun,
+  ResultTask,
+} from "./queries.ts";
 export { openLocalResults, type Results } from "./results.ts";
 export type { RebuildReport } from "./rebuild.ts";
 export { startResults } from "./start.ts";

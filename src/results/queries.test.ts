@@ -125,7 +125,7 @@ describe("over one small run", () => {
         (each) => `${each.attempt} ${each.name} ${each.outcome}`,
       );
     expect(await names({})).toEqual(["2 slow passed", "2 quick passed"]);
-    expect(await names({ attempts: "all", outcome: "failed" })).toEqual(["1 quick failed"]);
+    expect(await names({ attempts: "all", outcomes: ["failed"] })).toEqual(["1 quick failed"]);
     expect(await results.query("cases", { task_id: failed })).toEqual([]);
     const [all] = await results.query("cases", { task_id: passed, attempts: "all", limit: 1 });
     expect(all).toMatchObject({

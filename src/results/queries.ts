@@ -6,12 +6,18 @@
 import type { EndState, Remembered } from "../core/index.ts";
 import type { AttemptView, CaseOutcome, TaskView } from "../protocol/index.ts";
 import { digests } from "./digests.ts";
+import { selectRuns, type ResultRun } from "./run-list.ts";
+import { toCounts, type ResultState } from "./result-state.ts";
 import { toJson } from "./json-text.ts";
 import { recentFailures, reusableCases } from "./file-history.ts";
 import { learnedDurations } from "./learned-durations.ts";
+import { listCases } from "./case-list.ts";
+import { conditions, wholeNumber } from "./conditions.ts";
 import type { Reader, SqlRow } from "./reader.ts";
 
-export type ResultState = EndState | "open";
+export type { ResultRun } from "./run-list.ts";
+export type { ResultState } from "./result-state.ts";
+export type { CaseFilter, CasePlace, ResultCase } from "./case-list.ts";
 
 export interface ResultTask extends Omit<TaskView, "state"> {
   state: ResultState;
@@ -28,27 +34,6 @@ export interface ResultAttempt extends AttemptView {
   is_final: boolean;
 }
 
-export interface ResultCase {
-  task_id: string;
-  attempt: number;
-  is_final: boolean;
-  case_number: number;
-  test_id: string;
-  framework: string;
-  file: string;
-  name: string;
-  parameters: string | null;
-  outcome: CaseOutcome;
-  duration_ms: number;
-  message: string | null;
-  detail: string | null;
-  stdout: string | null;
-  stderr: string | null;
-  retries: number | null;
-  expected_failure: boolean | null;
-  worker_id: string;
-}
-
 export interface ResultArtifact {
   task_id: string;
   attempt: number;
@@ -59,14 +44,10 @@ export interface ResultArtifact {
   size_bytes: number;
 }
 
-export interface ResultRun {
-  run_id: string;
-  project: string;
-  run_key: string | null;
-  name: string;
-  opened_at: number;
-  total: number;
-  counts: Record<ResultState, number>;
+export interface NotPassed {
+  task_id: string;
+  state: ResultState;
+  submitted_at: number;
 }
 
 export interface TaskFilter {
@@ -78,13 +59,6 @@ export interface TaskFilter {
   limit: number;
 }
 
-/** Of one run or one task; `attempts: "final"` (the default) leaves out what a retry made void. */
-export type CaseFilter = ({ run_id: string } | { task_id: string }) & {
-  outcome?: CaseOutcome;
-  attempts?: "final" | "all";
-  limit?: number;
-};
-
 export interface SlowCase {
   task_id: string;
   test_id: string;
@@ -95,8 +69,6 @@ export interface SlowCase {
   outcome: CaseOutcome;
   duration_ms: number;
 }
-
-const CASE_LIMIT = 100_000;
 
 export const QUERIES = {
   /** How tasks ended; one that is unknown or open is missing from the answer. */
@@ -134,22 +106,7 @@ export const QUERIES = {
     return rows.map(toAttempt);
   },
 
-  async cases(db: Reader, filter: CaseFilter): Promise<ResultCase[]> {
-    const { where, values } = conditions([
-      ["run_id = ?", "run_id" in filter ? filter.run_id : undefined],
-      ["task_id = ?", "task_id" in filter ? filter.task_id : undefined],
-      ["outcome = ?", filter.outcome],
-    ]);
-    const which = filter.attempts === "all" ? "" : "AND is_final";
-    const rows = await db.rows(
-      `SELECT task_id, attempt, is_final, case_number, test_id, framework, file, name, parameters, outcome,
-              duration_ms, message, detail, stdout, stderr, retries, expected_failure, worker_id
-       FROM cases ${where} ${which} ORDER BY task_id, attempt, case_number
-       LIMIT ${wholeNumber(filter.limit ?? CASE_LIMIT)}`,
-      values,
-    );
-    return rows as unknown as ResultCase[];
-  },
+  cases: listCases,
 
   /** Of one task, all its attempts. */
   async artifacts(
@@ -163,7 +120,7 @@ export const QUERIES = {
     ]);
     const rows = await db.rows(
       `SELECT task_id, attempt, is_final, path, sha256, size_bytes FROM artifacts ${where}
-       ORDER BY attempt, path LIMIT ${CASE_LIMIT}`,
+       ORDER BY attempt, path LIMIT ${wholeNumber(Infinity)}`,
       values,
     );
     return rows as unknown as ResultArtifact[];
@@ -186,11 +143,36 @@ export const QUERIES = {
   },
 
   async run(db: Reader, { run_id }: { run_id: string }): Promise<ResultRun | null> {
-    return selectRun(db, "run_id = $1", [run_id]);
+    return (await selectRuns(db, { run_id, limit: 1 }))[0] ?? null;
+  },
+
+  /** Newest first. */
+  runs: selectRuns,
+
+  /** Tasks of the run that ended without success, and that no other repeats. */
+  async notPassed(db: Reader, { run_id }: { run_id: string }): Promise<NotPassed[]> {
+    const rows = await db.rows(
+      `SELECT task_id, state, submitted_at FROM tasks
+       WHERE run_id = $1 AND state NOT IN ('completed', 'open')
+         AND task_id NOT IN (SELECT retry_of FROM task_specs WHERE retry_of IS NOT NULL)
+       ORDER BY task_id`,
+      [run_id],
+    );
+    return rows as unknown as NotPassed[];
+  },
+
+  /** What repeats these tasks, for those that something does. */
+  async retries(db: Reader, { task_ids }: { task_ids: string[] }): Promise<Record<string, string>> {
+    const rows = await db.rows(
+      `SELECT retry_of, task_id FROM task_specs
+       WHERE retry_of IN (SELECT unnest(from_json($1, '["VARCHAR"]')))`,
+      [toJson(task_ids)],
+    );
+    return Object.fromEntries(rows.map((row) => [String(row["retry_of"]), String(row["task_id"])]));
   },
 
   async runByKey(db: Reader, { project, key }: { project: string; key: string }): Promise<ResultRun | null> {
-    return selectRun(db, "project = $1 AND run_key = $2", [project, key]);
+    return (await selectRuns(db, { project, run_key: key, limit: 1 }))[0] ?? null;
   },
 
   /** What a submission with this key was answered, however long ago. */
@@ -296,34 +278,6 @@ function toAttempt(row: SqlRow): ResultAttempt {
   } as unknown as ResultAttempt;
 }
 
-async function selectRun(db: Reader, where: string, values: string[]): Promise<ResultRun | null> {
-  const [run] = await db.rows(
-    `SELECT run_id, project, run_key, name, opened_at FROM runs WHERE ${where} ORDER BY rowid DESC LIMIT 1`,
-    values,
-  );
-  if (run === undefined) return null;
-  const counts = await QUERIES.counts(db, { run_id: String(run["run_id"]) });
-  const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
-  return { ...run, total, counts } as unknown as ResultRun;
-}
-
-function toCounts(rows: SqlRow[]): Record<ResultState, number> {
-  const counts = { open: 0, completed: 0, failed: 0, timed_out: 0, cancelled: 0, skipped: 0 };
-  for (const row of rows) counts[row["state"] as ResultState] = Number(row["n"]);
-  return counts;
-}
-
 function parsed(json: unknown): unknown {
   return typeof json === "string" ? JSON.parse(json) : null;
-}
-
-/** Those with a value, joined; `?` becomes the number of its value. */
-function conditions(all: [sql: string, value: string | undefined][]): { where: string; values: string[] } {
-  const given = all.filter((each): each is [string, string] => each[1] !== undefined);
-  const parts = given.map(([sql], i) => sql.replace("?", `$${i + 1}`));
-  return { where: `WHERE ${["true", ...parts].join(" AND ")}`, values: given.map(([, value]) => value) };
-}
-
-function wholeNumber(limit: number): number {
-  return Math.max(0, Math.min(CASE_LIMIT, Math.trunc(limit))) || 0;
 }

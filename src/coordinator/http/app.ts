@@ -17,6 +17,7 @@ import { collectRoutes } from "./openapi/describe.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
 import { answerError, refusal, sendProblem } from "./refusal.ts";
 import { probeRoutes } from "./probes.ts";
+import { retryRoutes } from "./retry.ts";
 import { runRoutes } from "./runs.ts";
 import { sqlRoutes } from "./sql.ts";
 import { statusRoutes } from "./status.ts";
@@ -61,6 +62,7 @@ export function createApp(context: HttpContext): FastifyInstance {
     workerRoutes,
     taskRoutes,
     submitRoutes,
+    retryRoutes,
     runRoutes,
     historyRoutes,
     feedRoutes,

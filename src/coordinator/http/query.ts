@@ -1,5 +1,5 @@
 /** Parameters of an address: all known, each once, each in its range. */
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { isUlid } from "../../core/index.ts";
 import { nearest, project, validate } from "../../protocol/index.ts";
 import { refusal, type Refusal } from "./refusal.ts";
@@ -56,6 +56,19 @@ export function readFlag(text: string | undefined, name: string): boolean {
 /** Says where the next page begins, to nobody but us: a cursor belongs to the listing that made it. */
 export function makeCursor(listing: string, before: string): string {
   return Buffer.from(`${listing} ${before}`).toString("base64url");
+}
+
+/** `Link: rel=next`, for clients that know pages by it. */
+export function linkNext(
+  { url }: FastifyRequest,
+  reply: FastifyReply,
+  { next_cursor }: { next_cursor: string | null },
+): void {
+  if (next_cursor === null) return;
+  const [path = "", query = ""] = url.split("?");
+  const next = new URLSearchParams(query);
+  next.set("cursor", next_cursor);
+  reply.header("link", `<${path}?${next.toString()}>; rel="next"`);
 }
 
 /** @throws Refusal */

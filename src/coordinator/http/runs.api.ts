@@ -1,5 +1,14 @@
-import { casePage, feedLine, runInput, runPage, runView } from "../../protocol/index.ts";
-import { CONSISTENT, CURSOR, described, limit, LIMIT, offset } from "./openapi/describe.ts";
+import {
+  casePage,
+  feedLine,
+  runInput,
+  retryRunInput,
+  runPage,
+  runView,
+  submitAnswer,
+} from "../../protocol/index.ts";
+import { IDEMPOTENCY, RETRY_PROBLEMS } from "./tasks.api.ts";
+import { CONSISTENT, CURSOR, described, limit, LIMIT, offset, PROJECT } from "./openapi/describe.ts";
 
 export const MAX_CASES = 10_000;
 
@@ -19,9 +28,15 @@ export const LIST = described({
   id: "listRuns",
   group,
   summary: "Runs, newest first",
-  query: { limit: LIMIT, cursor: CURSOR, ...query },
+  query: {
+    project: { ...PROJECT, description: "Only those of this project." },
+    name: { description: "Only those whose name holds this text.", schema: { type: "string" } },
+    limit: LIMIT,
+    cursor: CURSOR,
+    ...query,
+  },
   answers: runPage,
-  problems: ["cursor_invalid"],
+  problems: ["cursor_invalid", "results_unavailable"],
 });
 export const SHOW = described({
   id: "getRun",
@@ -40,12 +55,29 @@ export const CANCEL = described({
   answers: runView,
   problems: ["run_unknown", "results_unavailable"],
 });
+export const RETRY = described({
+  id: "retryRun",
+  group,
+  summary: "Repeats the tasks of a run that ended without success; none when there are none",
+  params,
+  headers: IDEMPOTENCY,
+  takes: retryRunInput,
+  isBodyOptional: true,
+  status: 201,
+  answers: submitAnswer,
+  problems: ["run_unknown", ...RETRY_PROBLEMS],
+});
 export const CASES = described({
   id: "listCases",
   group,
   summary: "The test cases of a run, of the attempts that count",
   params,
-  query: { limit: limit(MAX_CASES), cursor: CURSOR, ...query },
+  query: {
+    outcome: { description: "Only these, several with commas: `failed,error`.", schema: { type: "string" } },
+    limit: limit(MAX_CASES),
+    cursor: CURSOR,
+    ...query,
+  },
   answers: casePage,
   problems: ["run_unknown", "cursor_invalid", "results_unavailable"],
 });

@@ -1,14 +1,31 @@
 /** Runs: opened (or attached to by key), listed, cancelled; their cases. */
 import type { FastifyInstance } from "fastify";
 import { hasEnded, type State } from "../../core/index.ts";
-import { runInput, type Page, type RunInput, type RunView } from "../../protocol/index.ts";
-import type { ResultCase } from "../../results/index.ts";
+import {
+  caseOutcome,
+  runInput,
+  type CaseOutcome,
+  type CaseView,
+  type Page,
+  type RunInput,
+  type RunView,
+} from "../../protocol/index.ts";
+import type { CasePlace } from "../../results/index.ts";
 import { committedNow, fresh, readCommitted, sendCommitted } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { HttpContext } from "./context.ts";
-import { makeCursor, paramOf, readCursor, readLimit, readQuery } from "./query.ts";
+import {
+  badParameter,
+  isProject,
+  linkNext,
+  makeCursor,
+  paramOf,
+  readCursor,
+  readLimit,
+  readQuery,
+} from "./query.ts";
 import { refusal, rejected } from "./refusal.ts";
-import { newestRuns, resultRunView, runView } from "./run-view.ts";
+import { byNewest, newestRuns, resultRunView, runView, type RunFilter } from "./run-view.ts";
 import { CANCEL, CASES, LIST, MAX_CASES, OPEN, SHOW } from "./runs.api.ts";
 import { newId } from "./submission.ts";
 
@@ -23,9 +40,14 @@ export function runRoutes(app: FastifyInstance, context: HttpContext): void {
     return sendCommitted(context, reply, (state) => viewOf(state, run_id));
   });
   app.get("/api/runs", LIST, async (request, reply) => {
-    const query = readQuery(request, ["limit", "cursor", "consistent"]);
+    const query = readQuery(request, ["project", "name", "limit", "cursor", "consistent"]);
+    const { project, name } = query;
+    if (project !== undefined && !isProject(project)) throw badParameter("project", "not a project's name");
+    const filter = { ...(project !== undefined && { project }), ...(name !== undefined && { name }) };
     const slice = { limit: readLimit(query.limit), before: readCursor("runs", query.cursor) };
-    return sendCommitted(context, reply, (state) => runPage(state, slice));
+    const { value, position } = await runPage(context, filter, slice);
+    linkNext(request, reply, value);
+    return fresh(context, reply, position).send(value);
   });
   app.get("/api/runs/:id", SHOW, async (request, reply) => {
     readQuery(request, ["consistent"]);
@@ -41,11 +63,14 @@ export function runRoutes(app: FastifyInstance, context: HttpContext): void {
     return fresh(context, reply, position).send(value);
   });
   app.get("/api/runs/:id/cases", CASES, async (request, reply) => {
-    const query = readQuery(request, ["limit", "cursor", "consistent"]);
+    const query = readQuery(request, ["outcome", "limit", "cursor", "consistent"]);
+    const outcomes = readOutcomes(query.outcome);
     const run_id = paramOf(request, "id");
     const { position } = await findRun(context, run_id);
-    const slice = { limit: readLimit(query.limit, MAX_CASES), after: readCursor("cases", query.cursor) };
-    const page = await casePage(context, run_id, slice);
+    const after = readCursor("cases", query.cursor);
+    const limit = readLimit(query.limit, MAX_CASES);
+    const page = await casePage(context, run_id, { limit, after, outcomes });
+    linkNext(request, reply, page);
     return fresh(context, reply, Math.min(position, context.results.status().watermark)).send(page);
   });
 }
@@ -62,7 +87,7 @@ function openRun(context: HttpContext, input: RunInput): string {
 function viewOf(state: State, runId: string): RunView {
   const run = state.runs.get(runId);
   if (run === undefined) throw refusal("run_unknown", `no run ${runId.slice(0, 64)}`);
-  return runView(run);
+  return runView(state, run);
 }
 
 /** @throws Refusal when nobody knows it */
@@ -72,7 +97,7 @@ export async function findRun(
 ): Promise<{ value: RunView; position: number }> {
   const { value, position } = await readCommitted(context, (state) => {
     const run = state.runs.get(runId);
-    return run === undefined ? null : runView(run);
+    return run === undefined ? null : runView(state, run);
   });
   if (value !== null) return { value, position };
   const old = await context.results.query("run", { run_id: runId });
@@ -80,12 +105,29 @@ export async function findRun(
   return { value: resultRunView(old), position };
 }
 
-function runPage(state: State, { limit, before }: { limit: number; before: string | null }): Page<RunView> {
-  const found = newestRuns(state, { limit: limit + 1, before });
+/**
+ * Memory and results as one list. Results hold all runs but the very newest, so whatever of this page memory
+ * has forgotten stands among as many of their rows as the page is long.
+ */
+async function runPage(
+  context: HttpContext,
+  filter: RunFilter,
+  { limit, before }: { limit: number; before: string | null },
+): Promise<{ value: Page<RunView>; position: number }> {
+  const more = limit + 1;
+  const { value: live, position } = await readCommitted(context, (state) =>
+    newestRuns(state, { limit: more, before }, filter),
+  );
+  const asked = { ...filter, limit: more, ...(before !== null && { before_id: before }) };
+  const { runs } = context.coordinator.loop.state;
+  const shown = new Set(live.map(({ run_id }) => run_id));
+  const rows = await context.results.query("runs", asked);
+  const old = rows.filter(({ run_id }) => !shown.has(run_id) && !runs.has(run_id)).map(resultRunView);
+  const found = [...live, ...old].sort(byNewest);
   const items = found.slice(0, limit);
   const last = items.at(-1);
   const next_cursor = found.length > limit && last !== undefined ? makeCursor("runs", last.run_id) : null;
-  return { items, next_cursor };
+  return { value: { items, next_cursor }, position };
 }
 
 /** In parts, so that a run of many tasks does not hold everybody else up. */
@@ -104,27 +146,41 @@ async function cancelRun({ coordinator }: HttpContext, run_id: string): Promise<
   }
 }
 
-/** A case's place in the order of the listing: task, attempt, number. */
-const placeOf = ({ task_id, attempt, case_number }: ResultCase): string => {
-  const padded = (n: number) => String(n).padStart(7, "0");
-  return `${task_id}.${padded(attempt)}.${padded(case_number)}`;
-};
-
 /** The listing grows in its middle while a run goes on: so a page begins after a case, not at a count. */
 async function casePage(
   { results }: HttpContext,
   run_id: string,
-  { limit, after }: { limit: number; after: string | null },
-): Promise<Page<ResultCase>> {
-  const [from = "", seen = "0"] = after?.split("-") ?? [];
-  for (let asked = Number(seen) + limit + 1; ; asked *= 2) {
-    const rows = await results.query("cases", { run_id, limit: asked });
-    const next = rows.filter((row) => placeOf(row) > from);
-    if (next.length <= limit && rows.length >= asked) continue;
-    const items = next.slice(0, limit);
-    const last = items.at(-1);
-    if (next.length <= limit || last === undefined) return { items, next_cursor: null };
-    const passed = rows.length - next.length + items.length;
-    return { items, next_cursor: makeCursor("cases", `${placeOf(last)}-${passed}`) };
-  }
+  { limit, after, outcomes }: CaseSlice,
+): Promise<Page<CaseView>> {
+  const place = after === null ? {} : { after: readPlace(after) };
+  const filter = outcomes === null ? {} : { outcomes };
+  const rows = await results.query("cases", { run_id, limit: limit + 1, ...place, ...filter });
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  const hasMore = rows.length > limit && last !== undefined;
+  return { items, next_cursor: hasMore ? makeCursor("cases", writePlace(last)) : null };
+}
+
+interface CaseSlice {
+  limit: number;
+  after: string | null;
+  outcomes: CaseOutcome[] | null;
+}
+
+const writePlace = ({ task_id, attempt, case_number }: CasePlace): string =>
+  `${task_id}.${attempt}.${case_number}`;
+
+function readPlace(text: string): CasePlace {
+  const [task_id = "", attempt, case_number] = text.split(".");
+  return { task_id, attempt: Number(attempt), case_number: Number(case_number) };
+}
+
+function readOutcomes(text: string | undefined): CaseOutcome[] | null {
+  if (text === undefined) return null;
+  const known = caseOutcome.options;
+  return text.split(",").map((name) => {
+    const found = known.find((each) => each === name);
+    if (found !== undefined) return found;
+    throw badParameter("outcome", `"outcome" takes ${known.join(", ")}, several with commas`);
+  });
 }

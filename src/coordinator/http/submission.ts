@@ -145,7 +145,7 @@ export async function resolveForgotten(
 
 /** Payloads that would fill the log go into the blob store first. */
 export async function storeLargePayloads({ blobs }: HttpContext, specs: readonly TaskSpec[]): Promise<void> {
-  const large = specs.filter(isLarge);
+  const large = specs.filter(isLargePayload);
   if (large.length === 0) return;
   await Promise.all(
     large.map(async (spec) => {
@@ -154,7 +154,8 @@ export async function storeLargePayloads({ blobs }: HttpContext, specs: readonly
   );
 }
 
-function isLarge({ payload, name, dependencies, requirements }: TaskSpec): boolean {
+/** Whether it takes more room than one task has in the log. */
+export function isLargePayload({ payload, name, dependencies, requirements }: TaskSpec): boolean {
   if (typeof payload !== "string") return false;
   const beside = 320 + name.length + 29 * dependencies.length;
   if (payload.length + beside <= INLINE_CHARS / 4) return false;

@@ -1,21 +1,18 @@
 /** The routes that bring tasks in: one as people write it, or many at once. */
-import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { decide, ulidAfter, type Decision, type Run, type Submit } from "../../core/index.ts";
+import { decide, emptyRun, ulidAfter, type Decision, type Run, type Submit } from "../../core/index.ts";
 import { bulkEnvelope, type BulkEnvelope, type SubmitAnswer } from "../../protocol/index.ts";
 import { committedNow } from "./answers.ts";
 import { jsonBody, readBody } from "./body.ts";
 import type { HttpContext } from "./context.ts";
 import { badParameter, isProject, readQuery } from "./query.ts";
-import { invalid, refusal, rejected } from "./refusal.ts";
+import { invalid, rejected } from "./refusal.ts";
+import { answeredBefore, oncePerKey, readKey, type KeyScope, type Submitted } from "./submission-key.ts";
 import { SUBMIT, SUBMIT_MANY } from "./tasks.api.ts";
 import { createReasons, resultTaskView, taskView } from "./task-view.ts";
 import { nameTasks, newId, pointTo, readTasks, resolveForgotten, storeLargePayloads } from "./submission.ts";
 
 const DEFAULT_PROJECT = "default";
-/** How long and how many keys the state itself remembers. */
-const KEY_LIFETIME_MS = 24 * 3600 * 1000;
-const KEYS_REMEMBERED = 100_000;
 
 interface Order {
   inputs: readonly unknown[];
@@ -26,20 +23,19 @@ interface Order {
 }
 
 export function submitRoutes(app: FastifyInstance, context: HttpContext): void {
-  const inFlight = new Set<string>();
   app.post("/api/tasks", SUBMIT, async (request, reply) => {
     const { run_id, project } = readQuery(request, ["run_id", "project"]);
     if (project !== undefined && !isProject(project)) throw badParameter("project", "not a project's name");
     const run = run_id === undefined ? { run_key: null, name: null } : { run_id };
     const input = jsonBody(request);
     const order = { inputs: [input], pointerOf: () => "", run, project: project ?? null };
-    const answer = await submitOnce(context, { request, order, inFlight });
+    const answer = await submitOnce(context, request, order);
     return answerOne(context, reply, answer);
   });
   app.post("/api/tasks/bulk", SUBMIT_MANY, async (request, reply) => {
     readQuery(request, []);
     const order = readBulk(readBody(request, bulkEnvelope));
-    const answer = await submitOnce(context, { request, order, inFlight });
+    const answer = await submitOnce(context, request, order);
     await committedNow(context, reply);
     const { run_id, first_task_id, count, replayed } = answer;
     const task_ids = Array.from({ length: count }, (_, i) => ulidAfter(first_task_id, i));
@@ -47,12 +43,7 @@ export function submitRoutes(app: FastifyInstance, context: HttpContext): void {
   });
 }
 
-type Submitted = Extract<
-  NonNullable<Extract<Decision, { kind: "accepted" }>["answer"]>,
-  { kind: "submitted" }
->;
-
-async function answerOne(
+export async function answerOne(
   context: HttpContext,
   reply: FastifyReply,
   answer: Submitted,
@@ -84,28 +75,13 @@ function readBulk({ run_id, run, project, tasks }: BulkEnvelope): Order {
   };
 }
 
-interface Asked {
-  request: FastifyRequest;
-  order: Order;
-  /** Keys of submissions that are not decided yet. */
-  inFlight: Set<string>;
-}
-
 /** Decides a submission; its answer may leave once everything decided so far is committed. */
-async function submitOnce(context: HttpContext, { request, order, inFlight }: Asked): Promise<Submitted> {
+async function submitOnce(context: HttpContext, request: FastifyRequest, order: Order): Promise<Submitted> {
   const idempotency = readKey(request);
   const project = order.project ?? projectOfRun(context, order) ?? DEFAULT_PROJECT;
-  if (idempotency === null) return decideOrder(context, { order, project, idempotency });
-  const name = `${project}/${idempotency.key}`;
-  if (inFlight.has(name)) {
-    throw refusal("idempotency_in_flight", `a submission with the key ${idempotency.key} is being taken in`);
-  }
-  inFlight.add(name);
-  try {
-    return await decideOrder(context, { order, project, idempotency });
-  } finally {
-    inFlight.delete(name);
-  }
+  return oncePerKey(context, { project, idempotency }, () =>
+    decideOrder(context, { order, project, idempotency }),
+  );
 }
 
 function projectOfRun({ coordinator }: HttpContext, { run }: Order): string | null {
@@ -113,22 +89,8 @@ function projectOfRun({ coordinator }: HttpContext, { run }: Order): string | nu
   return coordinator.loop.state.runs.get(run.run_id)?.project ?? null;
 }
 
-function readKey(request: FastifyRequest): Submit["idempotency"] {
-  const key = request.headers["idempotency-key"];
-  if (key === undefined) return null;
-  if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
-    throw badParameter("Idempotency-Key", "the Idempotency-Key must have 1 to 255 printable characters");
-  }
-  // The address belongs to what was asked: it may name the run.
-  const asked = createHash("sha256").update(`${request.url}\n`);
-  if (Buffer.isBuffer(request.body)) asked.update(request.body);
-  return { key, body_hash: asked.digest("hex") };
-}
-
-interface Given {
+interface Given extends KeyScope {
   order: Order;
-  project: string;
-  idempotency: Submit["idempotency"];
 }
 
 async function decideOrder(context: HttpContext, { order, project, idempotency }: Given): Promise<Submitted> {
@@ -161,7 +123,7 @@ async function decideOrder(context: HttpContext, { order, project, idempotency }
   return decision.answer;
 }
 
-type NewRun = Pick<Run, "run_id" | "project" | "run_key" | "name">;
+export type NewRun = Pick<Run, "run_id" | "project" | "run_key" | "name">;
 
 function findRun({ coordinator, clock, random }: HttpContext, { run }: Order, project: string): FoundRun {
   const { runs, runKeys } = coordinator.loop.state;
@@ -181,29 +143,11 @@ interface FoundRun {
   isNew: boolean;
 }
 
-/** A key that is too old for the state: the results know it, for ever. */
-async function answeredBefore(
-  { coordinator, results, logSince }: HttpContext,
-  { project, idempotency }: Pick<Given, "project" | "idempotency">,
-): Promise<Submitted | null> {
-  const { state, now } = coordinator.loop;
-  if (idempotency === null || state.idempotency.has(`${project}/${idempotency.key}`)) return null;
-  if (state.idempotency.size < KEYS_REMEMBERED && now - logSince < KEY_LIFETIME_MS) return null;
-  const known = await results.query("submissionByKey", { project, key: idempotency.key });
-  if (known === null) return null;
-  if (known.body_hash !== idempotency.body_hash) {
-    const detail = `the key ${idempotency.key} was used before with another body`;
-    throw refusal("idempotency_key_reused", detail);
-  }
-  const { run_id, first_task_id, count } = known;
-  return { kind: "submitted", run_id, first_task_id, count, replayed: true };
-}
-
 /**
  * A run of its own is opened with the submission or not at all. So a refusal is looked for first, on the
  * state as it would be with the run; nothing can come in between, for nothing here waits.
  */
-function execute(
+export function execute(
   { coordinator }: HttpContext,
   { command, run, isNew }: { command: Submit; run: NewRun; isNew: boolean },
 ): Decision {
@@ -214,8 +158,11 @@ function execute(
   if (isRepeated) return loop.execute(command);
   const needsCheck = command.tasks.some(({ dependencies }) => dependencies.length > 0);
   if (needsCheck) {
-    const opened = { ...run, opened_at: 0, counts: {} as Run["counts"], total: 0, remembered: 0 };
-    const preview = decide({ ...loop.state, runs: new Map([[run.run_id, opened]]) }, command, loop.now);
+    const preview = decide(
+      { ...loop.state, runs: new Map([[run.run_id, emptyRun(run, loop.now)]]) },
+      command,
+      loop.now,
+    );
     if (preview.kind === "rejected") return preview;
   }
   loop.execute({ type: "open_run", ...run });

@@ -10,6 +10,7 @@ import { resultTaskView, taskView, type Payload } from "./task-view.ts";
 interface Shown {
   view: TaskView;
   payload: Payload;
+  retried_as: string | null;
   explanation: Explanation | null;
   current: TaskDetail["attempt_list"];
 }
@@ -26,8 +27,9 @@ export async function taskDetail(
   const past = value.view.attempts > value.current.length ? await pastAttempts(context, id) : [];
   const current = value.current.filter(({ attempt }) => past.every((each) => each.attempt !== attempt));
   const config = await readConfig(context, value.payload);
-  const { view, explanation } = value;
-  return { value: { ...view, config, attempt_list: [...past, ...current], explanation }, position };
+  const { view, explanation, retried_as } = value;
+  const attempt_list = [...past, ...current];
+  return { value: { ...view, config, retried_as, attempt_list, explanation }, position };
 }
 
 function show(context: HttpContext, task: Task): Shown {
@@ -40,6 +42,7 @@ function show(context: HttpContext, task: Task): Shown {
   return {
     view: taskView(task, createReasons(coordinator)(task)),
     payload,
+    retried_as: coordinator.loop.state.retries.get(task_id) ?? null,
     explanation: waits ? coordinator.explain(task_id) : null,
     current: current === null ? [] : [current],
   };
@@ -61,7 +64,12 @@ async function forgottenDetail(context: HttpContext, id: string): Promise<TaskDe
   const attempts = await context.results.query("attempts", { task_id: id });
   const config =
     row.config ?? (row.payload_blob === null ? {} : await readConfig(context, { blob: row.payload_blob }));
-  return { ...resultTaskView(row), config, attempt_list: attempts.map(resultAttemptView), explanation: null };
+  const retried_as =
+    context.coordinator.loop.state.retries.get(id) ??
+    (await context.results.query("retries", { task_ids: [id] }))[id] ??
+    null;
+  const attempt_list = attempts.map(resultAttemptView);
+  return { ...resultTaskView(row), config, retried_as, attempt_list, explanation: null };
 }
 
 async function readConfig({ blobs }: HttpContext, payload: Payload): Promise<TaskDetail["config"]> {

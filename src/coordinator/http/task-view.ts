@@ -33,6 +33,7 @@ export function taskView(task: Task, reason: string | null): TaskView {
     timeout_ms,
     max_retries,
     dependencies,
+    retry_of: spec.retry_of ?? null,
     submitted_at: ulidTime(task_id),
     started_at: startedAt(task, lease),
     ended_at: hasEnded(status) ? status.ended_at : null,
@@ -90,6 +91,7 @@ export function resultTaskView(row: ResultTask): TaskView {
     timeout_ms,
     max_retries,
     dependencies,
+    retry_of: row.retry_of,
     // As in memory: a task that is forgotten does not change its past.
     submitted_at: ulidTime(row.task_id),
     started_at,

@@ -1,5 +1,6 @@
 import {
   bulkInput,
+  retryTaskInput,
   submitAnswer,
   submittedTask,
   taskDetail,
@@ -72,7 +73,12 @@ const SUBMIT_PROBLEMS = [
   ...(["idempotency_in_flight", "idempotency_key_reused", "results_unavailable"] as const),
 ] as const;
 
-const IDEMPOTENCY = {
+export const RETRY_PROBLEMS = [
+  ...(["task_gone", "task_open", "task_retried", "results_unavailable"] as const),
+  ...(["idempotency_in_flight", "idempotency_key_reused"] as const),
+] as const;
+
+export const IDEMPOTENCY = {
   "Idempotency-Key": {
     description:
       "1 to 255 printable characters. The same key with the same request gets the same answer again, " +
@@ -80,6 +86,19 @@ const IDEMPOTENCY = {
     schema: { type: "string", maxLength: 255 },
   },
 };
+
+export const RETRY = described({
+  id: "retryTask",
+  group,
+  summary: "Repeats a task that has ended, as a new one",
+  params,
+  headers: IDEMPOTENCY,
+  takes: retryTaskInput,
+  isBodyOptional: true,
+  status: 201,
+  answers: submittedTask,
+  problems: ["task_unknown", "task_passed", "dependency_failed", ...RETRY_PROBLEMS],
+});
 
 export const SUBMIT = described(
   {

@@ -10,6 +10,7 @@ import type {
 import {
   AUTHORIZED,
   finishTask,
+  forgetTasks,
   openYard,
   post,
   registerWorker,
@@ -42,13 +43,7 @@ async function submit(...tasks: object[]): Promise<SubmitAnswer> {
   return response.json<SubmitAnswer>();
 }
 
-async function forget(...ids: string[]): Promise<void> {
-  const { loop } = yard.coordinator;
-  await loop.committed();
-  await yard.context.results.reached(loop.committedPosition);
-  loop.execute({ type: "forget_tasks", task_ids: ids });
-  await loop.committed();
-}
+const forget = (...ids: string[]) => forgetTasks(yard, ...ids);
 
 describe("submitting", () => {
   test("one task, as people write it, is answered with its place once it is durable", async () => {

@@ -4,7 +4,7 @@ import { isEndState, type Command } from "../../core/index.ts";
 import { TASK_STATES, type TaskView } from "../../protocol/index.ts";
 import { committedNow, fresh, sendCommitted } from "./answers.ts";
 import type { HttpContext } from "./context.ts";
-import { isProject, paramOf, badParameter, readCursor, readLimit, readQuery } from "./query.ts";
+import { isProject, linkNext, paramOf, badParameter, readCursor, readLimit, readQuery } from "./query.ts";
 import { refusal, rejected } from "./refusal.ts";
 import { taskPage, type TaskFilter } from "./task-list.ts";
 import { taskDetail } from "./task-detail.ts";
@@ -17,6 +17,7 @@ export function taskRoutes(app: FastifyInstance, context: HttpContext): void {
     const query = readQuery(request, ["state", "run_id", "project", "limit", "cursor", "consistent"]);
     const slice = { limit: readLimit(query.limit), before: readCursor("tasks", query.cursor) };
     const { value, position } = await taskPage(context, readFilter(query), slice);
+    linkNext(request, reply, value);
     return fresh(context, reply, position).send(value);
   });
   app.get("/api/tasks/:id", SHOW, async (request, reply) => {

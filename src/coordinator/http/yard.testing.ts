@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { openBlobStore } from "../../blobs/index.ts";
-import { createState, type Capabilities } from "../../core/index.ts";
+import { createState, type AttemptResult, type Capabilities } from "../../core/index.ts";
 import { createMemoryLog, GENESIS, type EventLog } from "../../log/index.ts";
 import { createClock, createRandom } from "../../platform/index.ts";
+import type { ResultDocument } from "../../protocol/index.ts";
 import { silentLogger } from "../../ports/index.ts";
 import { openLocalResults } from "../../results/index.ts";
 import { Coordinator } from "../coordinator.ts";
@@ -163,26 +164,37 @@ export function startTask({ coordinator }: Yard, task_id: string, worker_id = "w
 }
 
 export function finishTask(yard: Yard, task_id: string, document: string | null = null): void {
-  const { loop } = yard.coordinator;
-  const attempt = loop.state.tasks.get(task_id)?.attempts ?? 0;
   const counts = { passed: 1, failed: 0, skipped: 0, error: 0 };
+  endAttempt(yard, task_id, { outcome: "passed", exit_code: 0, counts, document });
+}
+
+export function failTask(yard: Yard, task_id: string, document: string | null = null): void {
+  const cases = document === null ? [] : (JSON.parse(document) as ResultDocument).cases;
+  const counts = { passed: 0, failed: 0, skipped: 0, error: 0 };
+  for (const { outcome } of cases) counts[outcome] += 1;
+  endAttempt(yard, task_id, { outcome: "failed", exit_code: 1, counts, document });
+}
+
+type Ending = Pick<AttemptResult, "outcome" | "exit_code" | "counts" | "document">;
+
+function endAttempt({ coordinator }: Yard, task_id: string, ending: Ending): void {
+  const { loop } = coordinator;
+  const attempt = loop.state.tasks.get(task_id)?.attempts ?? 0;
   const times = { started_at: loop.now, duration_ms: 5 };
-  loop.execute({
-    type: "finish_attempt",
-    task_id,
-    attempt,
-    worker_id: "w1",
-    incarnation: INCARNATION,
-    result: {
-      outcome: "passed",
-      exit_code: 0,
-      signal: null,
-      ...times,
-      usage: null,
-      counts,
-      document,
-      log_bytes: 0,
-      error: null,
-    },
-  });
+  const nothing = { signal: null, usage: null, log_bytes: 0, error: null };
+  const result: AttemptResult = { ...ending, ...times, ...nothing };
+  const holder = { worker_id: "w1", incarnation: INCARNATION };
+  loop.execute({ type: "finish_attempt", task_id, attempt, ...holder, result });
+}
+
+/** Whoever asks the results next finds everything that is decided by now. */
+export async function settled({ coordinator, context }: Yard): Promise<void> {
+  await coordinator.loop.committed();
+  await context.results.reached(coordinator.loop.committedPosition);
+}
+
+export async function forgetTasks(yard: Yard, ...task_ids: string[]): Promise<void> {
+  await settled(yard);
+  yard.coordinator.loop.execute({ type: "forget_tasks", task_ids });
+  await yard.coordinator.loop.committed();
 }
