@@ -10,6 +10,7 @@ import { registerCompletion } from "./commands/completion.ts";
 import { registerConfig } from "./commands/config.ts";
 import { registerCoordinator } from "./commands/coordinator.ts";
 import { registerCordon, registerUncordon } from "./commands/cordon.ts";
+import { registerDoctor } from "./commands/doctor.ts";
 import { registerDrain } from "./commands/drain.ts";
 import { registerExplain } from "./commands/explain.ts";
 import { registerRebuild } from "./commands/rebuild.ts";
@@ -59,6 +60,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
     registerUncordon,
     registerDrain,
     registerVerify,
+    registerDoctor,
     registerRebuild,
     registerBackup,
     registerRestore,

@@ -8,7 +8,6 @@ import type { RunningServer } from "../../coordinator/index.ts";
 import { createLogger } from "../../platform/index.ts";
 import type { Logger } from "../../ports/index.ts";
 import { readClientKey } from "../../security/index.ts";
-import { serve } from "./serve.ts";
 import { startWorkers, type WorkerPool } from "./worker-pool.ts";
 
 export interface YardOptions {
@@ -48,6 +47,8 @@ export function defaultSlots(workers: number, cores: number = availableParalleli
 export async function startYard(options: YardOptions): Promise<Yard> {
   const { dataDir, workers: count, slots, onNote } = options;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  // Only now: a command that starts no yard neither waits for the engines nor fails for want of them.
+  const { serve } = await import("./serve.ts");
   const log = openLog(join(dataDir, "coordinator.log"));
   const server = await serve({
     host: options.host ?? "127.0.0.1",
