@@ -5,9 +5,15 @@
 # quick when everything is there already.
 set -euo pipefail
 
+<<<<<<< HEAD
 frameworks="$(dirname "$0")/../test/frameworks"
 if [ ! -d "$frameworks/node_modules/jest" ]; then
   PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --prefix "$frameworks"
+=======
+versions="$(dirname "$0")/../test/node-versions"
+if [ ! -x "$versions/node_modules/node24/bin/node" ]; then
+  npm ci --no-audit --no-fund --prefix "$versions"
+>>>>>>> 4652f2c (test: the fast tests on Node 22 and 24 as well; commands in the documentation as a part)
 fi
 
 packages=()

@@ -28,12 +28,24 @@ const PARTS = [
   { name: "client and server", needs: "test/api", run: () => vitest("test/api", { onOutput }) },
   { name: "browser", needs: "test/browser", run: () => vitest("test/browser", { onOutput }) },
   { name: "contract", needs: "test/contract", run: () => vitest("test/contract", { onOutput }) },
+  // One session after the other on the default port.
+  { name: "commands in docs", needs: "test/docs", run: () => vitest("test/docs", { onOutput }) },
+  { name: "fast, Node 22", needs: nodeOf(22), run: () => fastOn(22) },
+  { name: "fast, Node 24", needs: nodeOf(24), run: () => fastOn(24) },
   { name: "faults, short", needs: "test/faults", run: () => vitest("test/faults", { onOutput }) },
 ];
 
 // The unit tests have a part of their own here, the slow ones included.
 const CHECK_NAMES = CHECKS.map(({ name }) => name).filter((name) => name !== "unit");
 const IS_CI = process.env.CI === "true";
+
+function nodeOf(major) {
+  return `test/node-versions/node_modules/node${major}/bin/node`;
+}
+
+function fastOn(major) {
+  return vitest("src", { onOutput, exclude: ["**/*.slow.test.ts"], node: join(ROOT, nodeOf(major)) });
+}
 
 const onOutput = (text) => process.stdout.write(text);
 

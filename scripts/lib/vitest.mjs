@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bin, run } from "./process.mjs";
 
-/** Resolves to { passed, failed, skips: [{ name, reason }], output }. */
+/** `node`: the program that runs it. Resolves to { passed, failed, skips: [{ name, reason }], output }. */
 export async function vitest(folder, options = {}) {
-  const { exclude = [], onOutput } = options;
+  const { exclude = [], onOutput, node = process.execPath } = options;
   const scratch = mkdtempSync(join(tmpdir(), "testyard-counts-"));
   const counts = join(scratch, "counts.json");
   const args = ["run", "--dir", folder, "--reporter=dot", "--reporter=./scripts/lib/vitest-reporter.mjs"];
   for (const pattern of exclude) args.push("--exclude", pattern);
   const env = { TESTYARD_VITEST_COUNTS: counts };
-  const { code, stdout, stderr } = await run(bin("vitest"), args, { env, onOutput });
+  const { code, stdout, stderr } = await run(node, [bin("vitest"), ...args], { env, onOutput });
   try {
     const read = JSON.parse(readFileSync(counts, "utf8"));
     // A run that ended badly without a failed test (no test found, a crashed fork) has failed once.
