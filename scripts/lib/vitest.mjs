@@ -1,7 +1,7 @@
 // Runs vitest over one folder and counts; the counts come from our reporter's file, never from the screen.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { bin, run } from "./process.mjs";
 
 /** `node`: the program that runs it. Resolves to { passed, failed, skips: [{ name, reason }], output }. */
@@ -11,7 +11,8 @@ export async function vitest(folder, options = {}) {
   const counts = join(scratch, "counts.json");
   const args = ["run", "--dir", folder, "--reporter=dot", "--reporter=./scripts/lib/vitest-reporter.mjs"];
   for (const pattern of exclude) args.push("--exclude", pattern);
-  const env = { TESTYARD_VITEST_COUNTS: counts };
+  // What the tests start finds this Node first as well.
+  const env = { TESTYARD_VITEST_COUNTS: counts, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
   const { code, stdout, stderr } = await run(node, [bin("vitest"), ...args], { env, onOutput });
   try {
     const read = JSON.parse(readFileSync(counts, "utf8"));
