@@ -1,20 +1,17 @@
 #!/usr/bin/env bash
 # What the tests need beside Node: pytest, Go and Rust (for their adapters), the frameworks of test/frameworks
-# (jest, mocha, Playwright Test), a Chromium (for the browser tests and for what a worker says of its machine),
-# Prometheus (which scrapes a coordinator), zsh and fish (for their completions). Debian and its relatives;
-# quick when everything is there already.
+# (jest, mocha, Playwright Test), further versions of Node, a Chromium (for the browser tests and for what a
+# worker says of its machine), Prometheus (which scrapes a coordinator), zsh and fish (for their completions).
+# Debian and its relatives; quick when everything is there already.
 set -euo pipefail
 
-<<<<<<< HEAD
-frameworks="$(dirname "$0")/../test/frameworks"
-if [ ! -d "$frameworks/node_modules/jest" ]; then
-  PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --prefix "$frameworks"
-=======
-versions="$(dirname "$0")/../test/node-versions"
-if [ ! -x "$versions/node_modules/node24/bin/node" ]; then
-  npm ci --no-audit --no-fund --prefix "$versions"
->>>>>>> 4652f2c (test: the fast tests on Node 22 and 24 as well; commands in the documentation as a part)
-fi
+# Folders of their own: what is in them must not be found by the scripts of the root.
+install() {
+  [ -e "$1/node_modules/$2" ] || PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --prefix "$1"
+}
+tests="$(dirname "$0")/../test"
+install "$tests/frameworks" jest
+install "$tests/node-versions" node24/bin/node
 
 packages=()
 has_pytest() { "$1" -m pytest --version >/dev/null 2>&1; }
