@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -93,6 +94,50 @@ test("parent", async (t) => {
     expect(done).toEqual({ ran: [], reported: ["a.test.js::parent > two error"] });
   });
 });
+
+const FRAMEWORKS = "test/frameworks/node_modules";
+const hasFrameworks = existsSync(join(repository, FRAMEWORKS));
+const PLAYWRIGHT = 'const { test } = require("@playwright/test"); const { describe } = test;';
+
+describe.skipIf(!hasFrameworks)(
+  "jest, mocha and Playwright run again (skipped without test/frameworks)",
+  () => {
+    const suites: [AdapterName, Record<string, string>, string][] = [
+      ["jest", { "a.test.js": jsTests(""), "package.json": "{}" }, "a.test.js"],
+      [
+        "mocha",
+        {
+          "test/a.js": jsTests("const test = it;"),
+          "test/b.js": 'it("plain", () => console.log("RAN<b>"));',
+        },
+        "test/a.js",
+      ],
+      [
+        "mocha",
+        { "test/a.js": jsTests("const test = it;"), ".mocharc.json": '{"parallel":true}' },
+        "test/a.js",
+      ],
+      ["playwright", { "playwright.config.js": "", "a.spec.js": jsTests(PLAYWRIGHT) }, "a.spec.js"],
+    ];
+    test.each(suites)(
+      "%s: just the named ones, whatever is in their names",
+      async (adapter, files, file) => {
+        const again = (...names: string[]): Promise<{ ran: string[]; reported: string[] }> =>
+          rerun(adapter, files, { cases: names.map((name) => ({ file, name })), modules: FRAMEWORKS });
+        const whole = Object.hasOwn(files, ".mocharc.json");
+        const one = await again("plain");
+        expect(one.reported).toEqual([`${file}::plain passed`]);
+        const odd = await again(ODD, "group > other");
+        expect(odd.reported).toEqual([`${file}::group > other passed`, `${file}::${ODD} passed`].sort());
+        // In parallel mode mocha's reporter does not see the tests, so all of the file runs.
+        if (whole) return;
+        expect(one.ran).toEqual(["plain"]);
+        expect(odd.ran).toEqual(["group other", "odd"]);
+      },
+      120_000,
+    );
+  },
+);
 
 describe.skipIf(!hasPytest)("pytest runs again (skipped where no Python has it)", () => {
   const files = {
