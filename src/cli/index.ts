@@ -1,2 +1,2 @@
 /** What is made from the command tree: pages of the reference, and the schema of configuration files. */
-export { configSchemaText, referencePages } from "./reference.ts";
+export { commandTable, type CommandFacts, configSchemaText, referencePages } from "./reference.ts";

@@ -14,6 +14,22 @@ export function configSchemaText(): string {
   return `${JSON.stringify(jsonSchema(allSettings(createProgram(() => {}))), null, 2)}\n`;
 }
 
+export interface CommandFacts {
+  words: readonly string[];
+  flags: readonly string[];
+  arguments: readonly string[];
+}
+
+/** Every command that does something, for those who hold all of them to the same manners. */
+export function commandTable(): CommandFacts[] {
+  const leaves = allCommands(createProgram(() => {})).filter((command) => command.commands.length === 0);
+  return leaves.map((command) => ({
+    words: pathOf(command).slice(1),
+    flags: command.options.map(({ long, short }) => long ?? short ?? ""),
+    arguments: command.registeredArguments.map((argument) => argument.name()),
+  }));
+}
+
 /** By path in the repository. */
 export function referencePages(): Record<string, string> {
   const program = createProgram(() => {});
