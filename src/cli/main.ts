@@ -19,11 +19,18 @@ process.stdout.write("", () => process.stderr.write("", () => process.exit()));
 
 function failed(error: unknown): ExitCode {
   if (error instanceof OutputClosed) return EXIT.passed;
-  const trouble: Trouble | null = error instanceof ParserStop ? parserTrouble(error) : troubleOf(error);
-  if (trouble === null) return EXIT.passed;
+  const found: Trouble | null = error instanceof ParserStop ? parserTrouble(error) : troubleOf(error);
+  if (found === null) return EXIT.passed;
+  const trouble = { ...found, next: found.next ?? examplesOf(found) };
   const json = wantsJson(process.argv);
   // Of a command that has only others below it the help was shown, which says it all.
   const isHelped = error instanceof ParserStop && error.error.code === "commander.help";
   if (json || !isHelped) complain(trouble, { json });
   return trouble.exit;
+}
+
+/** What is wrong with a command line, its examples show. */
+function examplesOf({ code }: Trouble): string | null {
+  const [command] = program.args;
+  return code === "usage" && command !== undefined ? `testyard ${command} --help shows examples` : null;
 }

@@ -164,7 +164,7 @@ describe("a reader that has seen enough", () => {
   });
 
   it("changes no verdict", () => {
-    const code = codeBefore("run js --workers 1");
+    const code = codeBefore("run js --root js --workers 1");
     expect(code, home.read("err")).toBe("1");
     expect(home.read("err")).not.toContain("EPIPE");
   });
