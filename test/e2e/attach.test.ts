@@ -28,7 +28,7 @@ async function restarted(coordinator: Started & { url: string }): Promise<Starte
   return again;
 }
 
-it("waits through a coordinator's death, and finds the same verdict of an ended run after the next", async () => {
+it("waits through a coordinator's death, and finds the same verdict after the next one", async () => {
   const coordinator = await home.coordinator();
   const { url } = coordinator;
   await home.worker(url, "w1", ["--slots", "2", "--reconnect-interval", "0.2"]);
