@@ -27,9 +27,15 @@ const ANSWER_MS = 2_000;
 export async function clientFor(target: Target): Promise<Client> {
   const url = httpUrl(target.coordinator ?? DEFAULT_URL);
   const key = await findKey(url, target);
-  const options = { url, ...(key !== null && { key }) };
+  const options = { url, ...(key !== null && { key }), ...callersTrace() };
   await connect({ ...options, patienceMs: ANSWER_MS }).status();
   return connect(options);
+}
+
+/** What is submitted joins the trace that this command runs within, if it does. */
+export function callersTrace(): { traceparent?: string } {
+  const traceparent = process.env["TRACEPARENT"];
+  return traceparent === undefined || traceparent === "" ? {} : { traceparent };
 }
 
 /** Workers speak ws to the same port; people may type either. */

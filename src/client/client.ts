@@ -62,8 +62,8 @@ export interface RetryOptions {
 
 /**
  * Every method that asks the coordinator rejects with `ApiError` when the answer is no (`code` is stable, see
- * docs/ERRORS.md), and with `Unreachable` when nobody answered for `patienceMs`. What may be sent twice without
- * harm is sent again until then; submissions are, for they carry a key.
+ * docs/ERRORS.md), and with `Unreachable` when nobody answered for `patienceMs`. What may be sent twice
+ * without harm is sent again until then; submissions are, for they carry a key.
  */
 export interface SuiteQuery {
   project?: string;
@@ -96,7 +96,7 @@ export interface Client {
   task(taskId: string): Promise<TaskDetail>;
   /** Why it waits, worker by worker, or why it ran where it did. */
   explain(taskId: string): Promise<TaskExplanation>;
-  /** Resolves once the task is durable. @throws ApiError `invalid_request`: `errors` points at each mistake */
+  /** Resolves once it is durable. @throws ApiError `invalid_request`: `errors` points at each mistake */
   submitTask(
     task: TaskInput,
     options?: Omit<SubmitOptions, "run">,

@@ -12,6 +12,8 @@ export interface ConnectOptions {
   url: string;
   /** Text of `client-key`; without it only reading is possible. */
   key?: string;
+  /** W3C Trace Context: tasks that are submitted join this trace. */
+  traceparent?: string;
   fetch?: typeof fetch;
   /** How long to try before `Unreachable`, 15 s unless given; 0 tries once. */
   patienceMs?: number;
@@ -41,12 +43,14 @@ const LONGEST_PAUSE_MS = 2_000;
 export class Requests {
   readonly url: string;
   readonly #key: string | null;
+  readonly #traceparent: string | undefined;
   readonly #fetch: typeof fetch;
   readonly #patienceMs: number;
 
-  constructor({ url, key, fetch: fetchWith, patienceMs }: ConnectOptions) {
+  constructor({ url, key, traceparent, fetch: fetchWith, patienceMs }: ConnectOptions) {
     this.url = url.replace(/\/+$/, "");
     this.#key = key ?? null;
+    this.#traceparent = traceparent;
     this.#fetch = fetchWith ?? fetch;
     this.#patienceMs = patienceMs ?? PATIENCE_MS;
   }
@@ -151,6 +155,7 @@ export class Requests {
       redirect: "error",
       headers: {
         ...(this.#key !== null && { authorization: `Bearer ${this.#key}` }),
+        ...(this.#traceparent !== undefined && { traceparent: this.#traceparent }),
         ...(json !== undefined && { "content-type": "application/json" }),
         ...headers,
       },

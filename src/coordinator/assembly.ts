@@ -50,6 +50,8 @@ export interface Assembly {
   context: HttpContext;
   dashboard: DashboardFeed;
   snapshots: Snapshots;
+  /** Calls for every record from now on. */
+  onCommitted: (call: (committed: Committed) => void) => void;
 }
 
 export function assemble(options: AssemblyOptions, opened: Opened, surroundings: Surroundings): Assembly {
@@ -87,7 +89,7 @@ export function assemble(options: AssemblyOptions, opened: Opened, surroundings:
     ({ events }) => dashboard.committed(events),
     ({ events }) => snapshots.committed(events.length),
   );
-  return { coordinator, context, dashboard, snapshots };
+  return { coordinator, context, dashboard, onCommitted: (call) => void listeners.push(call), snapshots };
 }
 
 function createCoordinator(

@@ -17,13 +17,14 @@ import {
 import type { Clock, Connection, Logger, Random } from "../ports/index.ts";
 import { startResults, type ReadBlob, type Results } from "../results/index.ts";
 import { ensureClientKey } from "../security/index.ts";
-import { assemble, type Opened } from "./assembly.ts";
+import { assemble, type Assembly, type Opened } from "./assembly.ts";
 import { firstClusterId, layOut } from "./data-dir.ts";
 import { Ending } from "./ending.ts";
 import { createApp, isLoopback, routeSockets } from "./http/index.ts";
 import { closeHttp, listen, urlOf, watchSilent } from "./listen.ts";
 import type { CoordinatorSettings } from "./settings.ts";
 import { startError, StartError } from "./start-error.ts";
+import { startTracing } from "./tracing/index.ts";
 import { Unwind } from "./unwind.ts";
 
 export interface ResultsSetup {
@@ -58,6 +59,8 @@ export interface ServerOptions {
   /** In a process of their own unless given. */
   openResults?: (setup: ResultsSetup) => Promise<Results>;
   snapshotEntry?: string;
+  /** Where traces go is told in it: see tracing/. */
+  env?: Readonly<Record<string, string | undefined>>;
   /** Routes beside the API, such as pages. */
   pages?: (app: FastifyInstance) => void;
   /** Tells others where the server is; what it returns takes that back. */
@@ -136,8 +139,10 @@ async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Pro
   const onEnded = (error: Error): void => void ending.end(error);
   const logSince = (await oldestTime(opened.log)) ?? options.clock.now();
   const surroundings = { address, closing: closing.signal, onEnded, logSince };
-  const { coordinator, context, dashboard, snapshots } = assemble(options, opened, surroundings);
+  const assembly = assemble(options, opened, surroundings);
+  const { coordinator, context, dashboard, snapshots } = assembly;
   const { loop } = coordinator;
+  await trace(options, unwind, assembly);
   unwind.add("the snapshot process", () => snapshots.end());
   unwind.add("the last results", () => catchUp(opened.results, loop.committedPosition, options.clock));
   unwind.add("the coordinator", async () => coordinator.stop());
@@ -168,6 +173,17 @@ async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Pro
   const withdraw = await options.announce?.({ url, port });
   if (withdraw !== undefined) unwind.add("the announcement", withdraw);
   return { url, port, clusterId: opened.clusterId, close: () => ending.end(null), ended: ending.ended };
+}
+
+async function trace(
+  { env = {}, version, logger }: ServerOptions,
+  unwind: Unwind,
+  { coordinator, onCommitted }: Assembly,
+): Promise<void> {
+  const tracing = await startTracing({ env, version, logger, state: () => coordinator.loop.state });
+  if (tracing === null) return;
+  onCommitted((record) => tracing.committed(record));
+  unwind.add("the traces", () => tracing.close());
 }
 
 async function oldestTime(log: EventLog): Promise<number | null> {

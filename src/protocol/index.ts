@@ -38,4 +38,5 @@ export {
 export * from "./result-document.ts";
 export { nearest } from "./suggest.ts";
 export { draftTask, taskInput, type TaskDraft, type TaskInput, type TaskPayload } from "./task-input.ts";
+export * from "./trace.ts";
 export { validate, type Validated } from "./validate.ts";

@@ -96,6 +96,8 @@ export type TaskInput = z.infer<typeof taskInput>;
 
 /** What the worker reads of the payload; the core carries it unread. */
 export interface TaskPayload {
+  /** First, so that whoever looks for it need not read the rest: the trace of whoever submitted. */
+  traceparent?: string;
   config: Record<string, unknown>;
   workspace?: string;
   env?: Record<string, string>;

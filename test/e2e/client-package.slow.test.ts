@@ -47,6 +47,13 @@ it("is installed from the tarball, typechecks under strict without skipLibCheck,
   const loaded = await call(process.execPath, ["--input-type=module", "-e", look], { cwd });
   // Neither the database nor the log's engine comes along: both are libraries of machine code.
   expect(loaded.stdout).not.toMatch(/\.node$/m);
+  const traced = home.start(["coordinator", "--port", "0", "--data-dir", home.path("traced")], {
+    main: `${cwd}/node_modules/testyard/dist/cli/main.js`,
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" },
+  });
+  await traced.says(/traces are not sent.*npm install @opentelemetry\/sdk-trace-base/);
+  await traced.says(/coordinator at/);
+
   const refused = { ...env, TESTYARD_KEY_FILE: home.path("yard", "cluster.json") };
   const failed = await call(process.execPath, ["built/smoke.js"], { cwd, env: refused }).catch(
     (error: unknown) => error,

@@ -49,10 +49,10 @@ export class Home {
 
   start(
     args: readonly string[],
-    options: { cwd?: string; env?: Record<string, string>; input?: string } = {},
+    options: { main?: string; cwd?: string; env?: Record<string, string>; input?: string } = {},
   ): Started {
     const { PATH = "", ...env } = withoutSettings(process.env);
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const child = spawn(process.execPath, [options.main ?? MAIN, ...args], {
       cwd: options.cwd ?? this.dir,
       env: { ...env, PATH: `${PROGRAMS}:${PATH}`, ...this.places(), ...options.env },
       stdio: ["pipe", "pipe", "pipe"],

@@ -34,6 +34,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     ...(options.dbPath !== undefined && { dbPath: options.dbPath }),
     coordinatorId: options.coordinatorId ?? `${hostname().split(".")[0]}-${randomBytes(2).toString("hex")}`,
     version: version(),
+    env: process.env,
     ...(options.suspectMs !== undefined && { settings: { suspectMs: options.suspectMs } }),
     process: { host: hostname(), pid: process.pid, started },
     startTimeOf: processStartTime,

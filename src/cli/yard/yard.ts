@@ -3,6 +3,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { callersTrace } from "../connection.ts";
 import { connect, type Client } from "../../client/index.ts";
 import type { RunningServer } from "../../coordinator/index.ts";
 import { createLogger } from "../../platform/index.ts";
@@ -79,7 +80,7 @@ export async function startYard(options: YardOptions): Promise<Yard> {
     server,
     workers,
     slots: count * slots,
-    client: connect({ url, key }),
+    client: connect({ url, key, ...callersTrace() }),
     async close() {
       await workers.close();
       await server.close();

@@ -45,6 +45,11 @@ export function readTasks(inputs: readonly unknown[], pointerOf: (index: number)
   throw refusal("body_too_large", `${first.pointer}: ${first.message}`, { errors });
 }
 
+/** The payload is text already: what is added stands in front of the rest. */
+export function joinTrace(drafts: readonly TaskDraft[], traceparent: string): void {
+  for (const draft of drafts) draft.payload = `{"traceparent":"${traceparent}",${draft.payload.slice(1)}`;
+}
+
 function oversized({ payload, requirements }: TaskDraft, base: string): ProblemDetail[] {
   // UTF-8 takes at most three bytes for what JavaScript counts as one.
   if (payload.length * 3 > MAX_PAYLOAD_BYTES && Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES) {

@@ -1,7 +1,7 @@
 /** The routes that bring tasks in: one as people write it, or many at once. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { decide, emptyRun, ulidAfter, type Decision, type Run, type Submit } from "../../core/index.ts";
-import { bulkEnvelope, type BulkEnvelope, type SubmitAnswer } from "../../protocol/index.ts";
+import { bulkEnvelope, parseTraceparent, type BulkEnvelope, type SubmitAnswer } from "../../protocol/index.ts";
 import { committedNow } from "./answers.ts";
 import { jsonBody, readBody } from "./body.ts";
 import type { HttpContext } from "./context.ts";
@@ -10,7 +10,15 @@ import { invalid, rejected } from "./refusal.ts";
 import { answeredBefore, oncePerKey, readKey, type KeyScope, type Submitted } from "./submission-key.ts";
 import { SUBMIT, SUBMIT_MANY } from "./tasks.api.ts";
 import { createReasons, resultTaskView, taskView } from "./task-view.ts";
-import { nameTasks, newId, pointTo, readTasks, resolveForgotten, storeLargePayloads } from "./submission.ts";
+import {
+  joinTrace,
+  nameTasks,
+  newId,
+  pointTo,
+  readTasks,
+  resolveForgotten,
+  storeLargePayloads,
+} from "./submission.ts";
 
 const DEFAULT_PROJECT = "default";
 
@@ -20,6 +28,8 @@ interface Order {
   /** An open run, or what a new one is called. */
   run: { run_id: string } | { run_key: string | null; name: string | null };
   project: string | null;
+  /** The trace that the caller is within. */
+  traceparent?: string | undefined;
 }
 
 export function submitRoutes(app: FastifyInstance, context: HttpContext): void {
@@ -77,6 +87,9 @@ function readBulk({ run_id, run, project, tasks }: BulkEnvelope): Order {
 
 /** Decides a submission; its answer may leave once everything decided so far is committed. */
 async function submitOnce(context: HttpContext, request: FastifyRequest, order: Order): Promise<Submitted> {
+  const { traceparent } = request.headers;
+  if (typeof traceparent === "string" && parseTraceparent(traceparent) !== null)
+    order.traceparent = traceparent;
   const idempotency = readKey(request);
   const project = order.project ?? projectOfRun(context, order) ?? DEFAULT_PROJECT;
   return oncePerKey(context, { project, idempotency }, () =>
@@ -97,6 +110,7 @@ async function decideOrder(context: HttpContext, { order, project, idempotency }
   const { pointerOf } = order;
   const { run, isNew } = findRun(context, order, project);
   const drafts = readTasks(order.inputs, pointerOf);
+  if (order.traceparent !== undefined) joinTrace(drafts, order.traceparent);
   const tasks = nameTasks(context, drafts, { owner: { run_id: run.run_id, project }, pointerOf });
   const resolved = await resolveForgotten(context, tasks);
   const known = await answeredBefore(context, { project, idempotency });

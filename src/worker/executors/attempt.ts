@@ -163,6 +163,7 @@ export class Attempt implements RunningAttempt {
     const env = attemptEnvironment({
       kept,
       task: payload.env ?? {},
+      traceparent: payload.traceparent,
       assignment: this.#assignment,
       workerId,
       gpus,

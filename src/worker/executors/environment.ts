@@ -6,7 +6,7 @@
  * log.
  */
 import type { Gpu } from "../../core/index.ts";
-import type { Assignment } from "../../protocol/index.ts";
+import { traceOf, traceparentOf, type Assignment } from "../../protocol/index.ts";
 
 const KEPT = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SHELL"];
 /** Without these no program of that system starts. */
@@ -41,6 +41,8 @@ export function attemptEnvironment(options: {
   assignment: Assignment;
   workerId: string;
   gpus: readonly Gpu[];
+  /** Of whoever submitted the task, when that was within a trace. */
+  traceparent: string | undefined;
 }): Record<string, string> {
   const { assignment } = options;
   return {
@@ -51,6 +53,8 @@ export function attemptEnvironment(options: {
     TESTYARD_RUN_ID: assignment.run_id,
     TESTYARD_WORKER_ID: options.workerId,
     TESTYARD_SLOT: String(assignment.slot),
+    // W3C Trace Context: spans of the test hang below the one of this attempt.
+    TRACEPARENT: traceparentOf(traceOf(assignment.run_id, options.traceparent), assignment),
     ...visibleDevices(options.gpus, assignment.gpus),
   };
 }

@@ -15,7 +15,7 @@ export async function readPayload(
   if (!parsed.ok) throw unreadable(parsed.error.message);
   const { value } = parsed;
   if (!isRecord(value)) throw unreadable("it is no object");
-  const { config, workspace, env, artifacts } = value;
+  const { config, workspace, env, artifacts, traceparent } = value;
   if (!isRecord(config)) throw unreadable("it has no config");
   if (workspace !== undefined && typeof workspace !== "string") throw unreadable("its workspace is no hash");
   if (env !== undefined && !isTextRecord(env)) throw unreadable("its env holds more than texts");
@@ -23,6 +23,7 @@ export async function readPayload(
     throw unreadable("its artifacts are no patterns of files below its folder");
   return {
     config,
+    ...(typeof traceparent === "string" && { traceparent }),
     ...(workspace !== undefined && { workspace }),
     ...(env !== undefined && { env }),
     ...(artifacts !== undefined && { artifacts }),
