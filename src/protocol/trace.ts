@@ -3,8 +3,8 @@
  * come to the same ones from what a task is called.
  *
  * The trace of a run is the 128 bits of its id, a ULID, unless whoever submitted was within a trace (W3C
- * `traceparent`): then it is theirs, and the run hangs below their span. A span's id is the 64-bit FNV-1a hash
- * of what it is about: the run's id, the task's id, `TASK/ATTEMPT`.
+ * `traceparent`): then it is theirs, and the run hangs below their span. A span's id is the 64-bit FNV-1a
+ * hash of what it is about: the run's id, the task's id, `TASK/ATTEMPT`.
  */
 export interface TraceContext {
   /** 32 hex digits. */

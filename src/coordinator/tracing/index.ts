@@ -29,8 +29,8 @@ const QUEUE_SPANS = 20_000;
 const BATCH_SPANS = 512;
 const DELAY_MS = 500;
 const SEND_MS = 2_000;
-const INSTALL =
-  "npm install @opentelemetry/sdk-trace-base@2 @opentelemetry/exporter-trace-otlp-http @opentelemetry/resources@2";
+const PACKAGES = ["sdk-trace-base@2", "exporter-trace-otlp-http", "resources@2"];
+const INSTALL = `npm install ${PACKAGES.map((name) => `@opentelemetry/${name}`).join(" ")}`;
 
 /** null when no collector is named, or the exporter is not installed. */
 export async function startTracing(options: TracingOptions): Promise<Tracing | null> {

@@ -1,4 +1,4 @@
-/** From committed events to spans: run, task, attempt. Each is made when it is over, from what the log says. */
+/** From committed events to spans: run, task, attempt, each made when it is over, from what the log says. */
 import { isEndState, ulidTime, type Event, type Lease, type State } from "../../core/index.ts";
 import {
   attemptSpanId,

@@ -103,12 +103,14 @@ describe("the environment of an attempt", () => {
       "TESTYARD_SLOT",
       "TESTYARD_TASK_ID",
       "TESTYARD_WORKER_ID",
+      "TRACEPARENT",
     ]);
     expect(log).toContain("LC_ALL=de\n");
     expect(log).toContain(
       "TESTYARD_TASK_ID=T-env\nTESTYARD_ATTEMPT=3\nTESTYARD_RUN_ID=R1\n" +
         "TESTYARD_WORKER_ID=w-1\nTESTYARD_SLOT=5\n",
     );
+    expect(log).toMatch(/^TRACEPARENT=00-[0-9a-f]{32}-[0-9a-f]{16}-01$/m);
     expect(log).not.toContain("canary");
   });
 
