@@ -1,7 +1,12 @@
 /** The routes that bring tasks in: one as people write it, or many at once. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { decide, emptyRun, ulidAfter, type Decision, type Run, type Submit } from "../../core/index.ts";
-import { bulkEnvelope, parseTraceparent, type BulkEnvelope, type SubmitAnswer } from "../../protocol/index.ts";
+import {
+  bulkEnvelope,
+  parseTraceparent,
+  type BulkEnvelope,
+  type SubmitAnswer,
+} from "../../protocol/index.ts";
 import { committedNow } from "./answers.ts";
 import { jsonBody, readBody } from "./body.ts";
 import type { HttpContext } from "./context.ts";
