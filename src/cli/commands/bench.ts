@@ -36,10 +36,20 @@ export function registerBench(program: Command, finish: Finish): void {
       finish(EXIT.passed);
     });
   examples(printsJson(spawn), ["testyard bench spawn --tasks 1000 --json"]);
+  const query = bench
+    .command("query")
+    .description("a question over many results")
+    .option("--attempts <n>", "how many attempts there are", wholeNumber(1, 10_000_000), 1_000_000)
+    .action(async (flags: { attempts: number; json?: true }) => {
+      const { benchQuery } = await import("../bench/query.ts");
+      show(await benchQuery({ ...flags, onNote: say }), flags);
+      finish(EXIT.passed);
+    });
+  examples(printsJson(query), ["testyard bench query --attempts 1000000 --json"]);
   examples(bench, ["testyard bench throughput --tasks 50000 --workers 4", "testyard bench spawn"]);
 }
 
-function show(report: object, { json }: Flags): void {
+function show(report: object, { json }: Pick<Flags, "json">): void {
   if (json) return printJson(report);
   const lines = Object.entries(report).map(([name, value]) => {
     const text = typeof value === "object" ? JSON.stringify(value) : String(value);
