@@ -55,6 +55,21 @@ export interface IndexedEntry {
   kind: "blob" | "log";
   key: Buffer;
   place: Place;
+  /** Set when the entry is a copy: it takes the place of the one there, if that still counts. */
+  from?: PackSpot;
+}
+
+export interface PackSpot {
+  pack: number;
+  offset: number;
+}
+
+/** A blob that nobody names any more. It is still read, but counts as missing for whoever would send it. */
+export interface Condemned {
+  /** Milliseconds since 1970. */
+  since: number;
+  /** Of the sweep that has last found it unnamed. */
+  sweep: number;
 }
 
 type SessionState = { kind: "opening" } | { kind: "open" } | { kind: "closed"; size_bytes: number };
@@ -67,26 +82,31 @@ interface Session {
 
 export class BlobIndex {
   readonly dir: string;
+  private readonly isReadOnly: boolean;
   private readonly root: RootDatabase<Buffer, string>;
   private readonly blobs: Database<Buffer, Buffer>;
   private readonly logs: Database<Buffer, Buffer>;
   private readonly packs: Database<Buffer, number>;
+  private readonly condemned: Database<Buffer, Buffer>;
   /** Chunks that arrived before the bytes in front of them; only a scan makes them. */
   private waiting: IndexedEntry[] = [];
 
-  private constructor(dir: string) {
+  private constructor(dir: string, { readOnly = false }: { readOnly?: boolean } = {}) {
     this.dir = dir;
+    this.isReadOnly = readOnly;
     this.root = open({
       path: dataPath(dir),
       encoding: "binary",
       noSync: true,
       overlappingSync: false,
-      maxDbs: 4,
+      maxDbs: 8,
+      readOnly,
     });
     const binary = { encoding: "binary", keyEncoding: "binary" } as const;
     this.blobs = this.root.openDB({ name: "blobs", ...binary });
     this.logs = this.root.openDB({ name: "logs", ...binary });
     this.packs = this.root.openDB({ name: "packs", encoding: "binary", keyEncoding: "uint32" });
+    this.condemned = this.root.openDB({ name: "condemned", ...binary });
   }
 
   /** Opens the index, or an empty one when what is there cannot be trusted. */
@@ -99,6 +119,11 @@ export class BlobIndex {
     if (index === null) return { index: BlobIndex.recreate(dir), fresh: true };
     writeSession(dir, { kind: "open" });
     return { index, fresh };
+  }
+
+  /** Beside the process that owns it. @throws when it is not there */
+  static openReadOnly(dir: string): BlobIndex {
+    return new BlobIndex(dir, { readOnly: true });
   }
 
   static recreate(dir: string): BlobIndex {
@@ -129,7 +154,8 @@ export class BlobIndex {
     end.writeBigUInt64BE(BigInt(cursor.end));
     this.root.transactionSync(() => {
       for (const entry of entries) {
-        if (entry.kind === "blob") this.addBlob(entry);
+        if (entry.from !== undefined) this.relocate(entry, entry.from);
+        else if (entry.kind === "blob") this.addBlob(entry);
         else if (!this.addChunk(entry)) this.waiting.push(entry);
       }
       this.packs.putSync(pack, Buffer.concat([end, cursor.salt]));
@@ -176,14 +202,125 @@ export class BlobIndex {
   }
 
   async close(): Promise<void> {
+    if (this.isReadOnly) return this.root.close();
     await this.root.flushed;
     await this.root.close();
     flushFile(dataPath(this.dir));
     writeSession(this.dir, { kind: "closed", size_bytes: statSync(dataPath(this.dir)).size });
   }
 
+  isCondemned(hash: string): boolean {
+    return this.condemned.doesExist(Buffer.from(hash, "hex"));
+  }
+
+  condemnedSince(hash: string): Condemned | null {
+    const value = this.condemned.get(Buffer.from(hash, "hex"));
+    return value === undefined ? null : { since: value.readDoubleBE(0), sweep: value.readDoubleBE(8) };
+  }
+
+  /** Those that were condemned before stay so since then. */
+  condemn(hashes: readonly string[], { now, sweep }: { now: number; sweep: number }): void {
+    this.root.transactionSync(() => {
+      for (const hash of hashes) {
+        const value = Buffer.alloc(16);
+        value.writeDoubleBE(this.condemnedSince(hash)?.since ?? now, 0);
+        value.writeDoubleBE(sweep, 8);
+        this.condemned.putSync(Buffer.from(hash, "hex"), value);
+      }
+    });
+  }
+
+  /** Ends the condemnation of what the sweep has not found unnamed again; some of them at a time. */
+  spareOthers(sweep: number, limit: number): number {
+    const spared: Buffer[] = [];
+    for (const { key, value } of this.condemned.getRange({})) {
+      if (value.readDoubleBE(8) !== sweep) spared.push(Buffer.from(key));
+      if (spared.length >= limit) break;
+    }
+    this.root.transactionSync(() => {
+      for (const key of spared) this.condemned.removeSync(key);
+    });
+    return spared.length;
+  }
+
+  spare(hash: string): void {
+    this.condemned.removeSync(Buffer.from(hash, "hex"));
+  }
+
+  *allBlobs(): Generator<{ hash: string; place: Place }> {
+    for (const { key, value } of this.blobs.getRange({}))
+      yield { hash: Buffer.from(key).toString("hex"), place: decodePlace(value) };
+  }
+
+  *allChunks(): Generator<{ stream: Buffer; place: Place }> {
+    for (const { key, value } of this.logs.getRange({}))
+      yield { stream: splitLogKey(Buffer.from(key)).stream, place: decodePlace(value) };
+  }
+
+  /** Forgets a stream; its bytes stay in their packs until those go. */
+  dropLog(start: Buffer): void {
+    const { stream } = splitLogKey(start);
+    const keys: Buffer[] = [];
+    for (const key of this.logs.getKeys({ start: streamKey(stream, 0) })) {
+      if (!splitLogKey(Buffer.from(key)).stream.equals(stream)) break;
+      keys.push(Buffer.from(key));
+    }
+    this.root.transactionSync(() => {
+      for (const key of keys) this.logs.removeSync(key);
+    });
+  }
+
+  /** Whether what lies there is what the index would read. */
+  isCurrent(entry: IndexedEntry): boolean {
+    if (entry.kind === "blob") return isSpot(this.blob(entry.key.toString("hex")), entry.place);
+    return this.chunksIn(entry).length > 0;
+  }
+
+  /** Entries of a pack that is about to go. */
+  forget(entries: readonly IndexedEntry[]): void {
+    this.root.transactionSync(() => {
+      for (const entry of entries) {
+        if (!this.isCurrent(entry)) continue;
+        if (entry.kind === "blob") {
+          this.blobs.removeSync(entry.key);
+          this.condemned.removeSync(entry.key);
+        } else for (const { key } of this.chunksIn(entry)) this.logs.removeSync(key);
+      }
+    });
+  }
+
+  /** A pack without a cursor is read again if it is still there, so that nothing in it can be lost. */
+  forgetPack(pack: number): void {
+    this.packs.removeSync(pack);
+  }
+
+  private relocate(entry: IndexedEntry, from: PackSpot): void {
+    const { kind, key, place } = entry;
+    const old = { ...entry, place: { ...place, ...from } };
+    if (kind === "blob") {
+      if (!isSpot(this.blob(key.toString("hex")), from)) return;
+      this.blobs.putSync(key, encodePlace(place, { skip: 0, length: place.bodyBytes }));
+    } else {
+      for (const chunk of this.chunksIn(old)) this.logs.putSync(chunk.key, encodePlace(place, chunk.part));
+    }
+  }
+
+  /** The parts of a stream that the index reads from this very entry. */
+  private chunksIn({ key, place }: IndexedEntry): { key: Buffer; part: { skip: number; length: number } }[] {
+    const { stream, offset } = splitLogKey(key);
+    const range = { start: streamKey(stream, offset), end: streamKey(stream, offset + place.bodyBytes) };
+    const found: { key: Buffer; part: { skip: number; length: number } }[] = [];
+    for (const each of this.logs.getRange(range)) {
+      if (isSpot(decodePlace(each.value), place))
+        found.push({ key: Buffer.from(each.key), part: decodePart(each.value) });
+    }
+    return found;
+  }
+
+  /** A second copy counts only where the first is condemned: it has come from somebody who needs it. */
   private addBlob(entry: IndexedEntry): void {
-    if (this.blobs.doesExist(entry.key)) return;
+    if (this.condemned.doesExist(entry.key)) this.condemned.removeSync(entry.key);
+    else if (this.blobs.doesExist(entry.key)) return;
     this.blobs.putSync(entry.key, encodePlace(entry.place, { skip: 0, length: entry.place.bodyBytes }));
   }
 
@@ -208,6 +345,10 @@ export class BlobIndex {
     }
     return null;
   }
+}
+
+function isSpot(place: PackSpot | null, spot: PackSpot): boolean {
+  return place !== null && place.pack === spot.pack && place.offset === spot.offset;
 }
 
 function tryOpen(dir: string): BlobIndex | null {

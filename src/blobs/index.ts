@@ -14,3 +14,6 @@ export type {
 } from "./store.ts";
 export type { DiskIo } from "./disk.ts";
 export { realDisk } from "./disk.ts";
+export { openBlobReader } from "./reader.ts";
+export type { BlobReader } from "./reader.ts";
+export type { SweepLine, SweepReport } from "./sweep.ts";

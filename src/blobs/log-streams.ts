@@ -6,6 +6,7 @@
  * another; appends to different streams share flushes, and that is where the concurrency is.
  */
 import { createHash } from "node:crypto";
+import { errnoOf } from "./disk.ts";
 import { BlobCorrupt, LogConflict, LogGap } from "./errors.ts";
 import type { BlobIndex, ChunkPlace } from "./index-db.ts";
 import { checkLogKey, encodeLogKey } from "./pack-format.ts";
@@ -88,8 +89,14 @@ export class LogStreams {
     let at = Math.max(0, range.from);
     while (at < end) {
       const chunk = this.index.chunkAt(start, at);
+      if (chunk === null && this.index.logSize(start) === 0) break;
       if (chunk === null) throw new BlobCorrupt(`log ${key.task_id}/${key.attempt}`, `no chunk at ${at}`);
-      const bytes = await this.chunkBytesOf(key, chunk);
+      const bytes = await this.chunkBytesOf(key, chunk).catch((error: unknown) => {
+        // Its pack went meanwhile: the chunk lies elsewhere now, or the log is no longer kept.
+        if (errnoOf(error) === "ENOENT" && hasMoved(chunk, this.index.chunkAt(start, at))) return null;
+        throw error;
+      });
+      if (bytes === null) continue;
       const part = bytes.subarray(at - chunk.logOffset, end - chunk.logOffset);
       parts.push(part);
       at += part.length;
@@ -104,4 +111,8 @@ export class LogStreams {
     }
     return body.subarray(chunk.skip, chunk.skip + chunk.length);
   }
+}
+
+function hasMoved(before: ChunkPlace, now: ChunkPlace | null): boolean {
+  return now === null || now.pack !== before.pack || now.offset !== before.offset;
 }

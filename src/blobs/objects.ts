@@ -91,12 +91,12 @@ export class ObjectFiles {
   /** Stores what the source yields, after `head`, when it hashes to `expected`. */
   async put(
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    options: { expected: string; limitBytes: number },
+    options: { expected: string; limitBytes: number; replaces?: boolean },
   ): Promise<void> {
     const temporary = join(this.dir, "tmp", randomUUID());
     try {
       await this.writeTemporary(temporary, source, options);
-      await this.publish(temporary, options.expected);
+      await this.publish(temporary, options.expected, { replaces: options.replaces === true });
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
       if (isNoRoom(error)) throw new DiskFull(temporary, error);
@@ -148,11 +148,11 @@ export class ObjectFiles {
     }
   }
 
-  private async publish(temporary: string, hash: string): Promise<void> {
+  private async publish(temporary: string, hash: string, { replaces }: { replaces: boolean }): Promise<void> {
     const target = this.pathOf(hash);
     const shard = join(this.dir, "objects", hash.slice(0, 2));
     const shardIsNew = (await mkdir(shard, { recursive: true })) !== undefined;
-    if (this.has(hash)) return rm(temporary, { force: true });
+    if (!replaces && this.has(hash)) return rm(temporary, { force: true });
     this.settling.add(hash);
     try {
       await rename(temporary, target);
@@ -161,6 +161,25 @@ export class ObjectFiles {
       if (shardIsNew) await this.sync(() => syncDirectory(this.io, top), top);
     } finally {
       this.settling.delete(hash);
+    }
+  }
+
+  /** @returns the bytes that are free now; 0 for one that is not there or younger than `madeBefore` */
+  async remove(hash: string, { madeBefore }: { madeBefore: number }): Promise<number> {
+    const info = await stat(this.pathOf(hash)).catch(() => null);
+    if (info === null || info.mtimeMs > madeBefore) return 0;
+    await rm(this.pathOf(hash), { force: true });
+    return info.size;
+  }
+
+  async *all(): AsyncGenerator<{ hash: string; path: string; madeAt: number }> {
+    const shards = await readdir(join(this.dir, "objects")).catch(() => []);
+    for (const shard of shards) {
+      for (const name of await readdir(join(this.dir, "objects", shard)).catch(() => [])) {
+        const hash = shard + name;
+        const info = await stat(this.pathOf(hash)).catch(() => null);
+        if (info !== null) yield { hash, path: this.pathOf(hash), madeAt: info.mtimeMs };
+      }
     }
   }
 
@@ -179,7 +198,7 @@ export class ObjectFiles {
     }
   }
 
-  private pathOf(hash: string): string {
+  pathOf(hash: string): string {
     return join(this.dir, "objects", hash.slice(0, 2), hash.slice(2));
   }
 }

@@ -7,7 +7,7 @@ import { BlobIndex } from "./index-db.ts";
 import type { IndexedEntry, PackCursor } from "./index-db.ts";
 import { FILE_HEADER_BYTES } from "./pack-format.ts";
 import type { PackFiles } from "./pack-files.ts";
-import { scanPack } from "./pack-scan.ts";
+import { indexedEntry, scanPack } from "./pack-scan.ts";
 import type { FoundEntry } from "./pack-scan.ts";
 
 const ENTRIES_PER_COMMIT = 2000;
@@ -73,7 +73,7 @@ async function indexPack(
   await options.io.sync(handle);
   let batch: IndexedEntry[] = [];
   const onEntry = (entry: FoundEntry): void => {
-    batch.push(indexed(entry, pack));
+    batch.push(indexedEntry(entry, pack));
     if (batch.length < ENTRIES_PER_COMMIT) return;
     index.commit(batch, pack, {
       salt: cursor.salt,
@@ -84,10 +84,4 @@ async function indexPack(
   const outcome = await scanPack(handle, { size, salt: cursor.salt, from: cursor.end, onEntry });
   index.commit(batch, pack, { salt: cursor.salt, end: outcome.end });
   return outcome.skippedBytes;
-}
-
-function indexed(entry: FoundEntry, pack: number): IndexedEntry {
-  const { head, offset, headBytes } = entry;
-  const place = { pack, offset, headBytes, bodyBytes: head.bodyBytes, sha256: head.sha256 };
-  return { kind: head.kind, key: head.kind === "blob" ? head.sha256 : head.key, place };
 }

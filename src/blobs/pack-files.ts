@@ -101,8 +101,19 @@ export class PackFiles {
       throw error;
     } finally {
       entry.users -= 1;
+      if (entry.users === 0 && this.openPacks.get(pack) !== entry) this.forget(pack, entry);
       this.closeIdle();
     }
+  }
+
+  /** Whoever reads it now reads on. */
+  async remove(pack: number): Promise<void> {
+    await rm(this.pathOf(pack), { force: true });
+    await syncDirectory(this.io, this.dir);
+    const entry = this.openPacks.get(pack);
+    if (entry === undefined) return;
+    this.openPacks.delete(pack);
+    if (entry.users === 0) this.forget(pack, entry);
   }
 
   private closeIdle(): void {
@@ -113,7 +124,7 @@ export class PackFiles {
   }
 
   private forget(pack: number, entry: OpenPack): void {
-    this.openPacks.delete(pack);
+    if (this.openPacks.get(pack) === entry) this.openPacks.delete(pack);
     entry.handle.then((handle) => handle.close()).catch(() => undefined);
   }
 

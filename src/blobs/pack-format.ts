@@ -104,6 +104,12 @@ export function splitLogKey(key: Buffer): { stream: Buffer; offset: number } {
   return { stream: key.subarray(0, at), offset: Number(key.readBigUInt64BE(at)) };
 }
 
+/** The other way round. @param stream a log key without its offset */
+export function decodeStream(stream: Buffer): LogKey {
+  const at = stream.length - 5;
+  return { task_id: stream.subarray(0, at).toString(), attempt: stream.readUInt32BE(at + 1) };
+}
+
 /** Refuses what could not be told apart from another key or would not fit the index. */
 export function checkLogKey(key: LogKey): void {
   const bytes = Buffer.byteLength(key.task_id);

@@ -9,6 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
+import type { IndexedEntry } from "./index-db.ts";
 import { decodeHead, ENTRY_HEADER_BYTES, ENTRY_MAGIC, headBytesOf } from "./pack-format.ts";
 import type { EntryHead } from "./pack-format.ts";
 
@@ -57,15 +58,21 @@ class Window {
   }
 }
 
-export async function scanPack(
-  handle: FileHandle,
-  options: { size: number; salt: Buffer; from: number; onEntry: (entry: FoundEntry) => void },
-): Promise<ScanOutcome> {
+export interface ScanOptions {
+  size: number;
+  salt: Buffer;
+  from: number;
+  onEntry: (entry: FoundEntry) => void;
+  /** An entry whose head is whole and whose body is not what it says. */
+  onDamage?: (entry: FoundEntry) => void;
+}
+
+export async function scanPack(handle: FileHandle, options: ScanOptions): Promise<ScanOutcome> {
   const window = new Window(handle, options.size);
   let end = options.from;
   let skippedBytes = 0;
   for (;;) {
-    const here = await entryAt(window, options.salt, end);
+    const here = await entryAt(window, options.salt, end, options.onDamage);
     const entry = here ?? (await nextEntry(window, options.salt, end));
     if (entry === null) return { end, skippedBytes };
     skippedBytes += entry.offset - end;
@@ -74,7 +81,12 @@ export async function scanPack(
   }
 }
 
-async function entryAt(window: Window, salt: Buffer, offset: number): Promise<FoundEntry | null> {
+async function entryAt(
+  window: Window,
+  salt: Buffer,
+  offset: number,
+  onDamage?: (entry: FoundEntry) => void,
+): Promise<FoundEntry | null> {
   const fixed = await window.read(offset, ENTRY_HEADER_BYTES);
   const headBytes = fixed === null ? null : headBytesOf(fixed);
   if (headBytes === null) return null;
@@ -82,8 +94,11 @@ async function entryAt(window: Window, salt: Buffer, offset: number): Promise<Fo
   const head = headRaw === null ? null : decodeHead(salt, headRaw);
   if (head === null) return null;
   const body = await window.read(offset + headBytes, head.bodyBytes);
-  if (body === null || !createHash("sha256").update(body).digest().equals(head.sha256)) return null;
-  return { head, offset, headBytes };
+  if (body === null) return null;
+  const entry = { head, offset, headBytes };
+  if (createHash("sha256").update(body).digest().equals(head.sha256)) return entry;
+  onDamage?.(entry);
+  return null;
 }
 
 async function nextEntry(window: Window, salt: Buffer, from: number): Promise<FoundEntry | null> {
@@ -103,4 +118,10 @@ async function nextEntry(window: Window, salt: Buffer, from: number): Promise<Fo
     at += hit + 1;
   }
   return null;
+}
+
+/** As the index knows it. */
+export function indexedEntry({ head, offset, headBytes }: FoundEntry, pack: number): IndexedEntry {
+  const place = { pack, offset, headBytes, bodyBytes: head.bodyBytes, sha256: head.sha256 };
+  return { kind: head.kind, key: head.kind === "blob" ? head.sha256 : head.key, place };
 }

@@ -8,7 +8,7 @@
 import { BlobStoreClosed, DiskFailed, DiskFull } from "./errors.ts";
 import { isNearlyFull, isNoRoom } from "./disk.ts";
 import type { DiskIo } from "./disk.ts";
-import type { BlobIndex, IndexedEntry } from "./index-db.ts";
+import type { BlobIndex, IndexedEntry, PackSpot } from "./index-db.ts";
 import { encodeHead, FILE_HEADER_BYTES } from "./pack-format.ts";
 import type { EntryHead } from "./pack-format.ts";
 import type { NewPack, PackFiles } from "./pack-files.ts";
@@ -23,12 +23,15 @@ export interface WriterLimits {
 interface Waiting {
   head: EntryHead;
   body: Uint8Array;
+  from: PackSpot | null;
   resolve: () => void;
   reject: (error: unknown) => void;
 }
 
 interface Current extends NewPack {
   end: number;
+  /** Milliseconds since 1970. */
+  madeAt: number;
 }
 
 export class PackWriter {
@@ -42,6 +45,8 @@ export class PackWriter {
   private nextNumber: number;
   private running: Promise<void> | null = null;
   private closed = false;
+  /** The current pack gets a successor if it was made by then. */
+  private endsBefore = Number.NEGATIVE_INFINITY;
   failure: DiskFailed | null = null;
 
   constructor(options: {
@@ -58,12 +63,12 @@ export class PackWriter {
     this.nextNumber = options.nextNumber;
   }
 
-  /** Resolves once the entry is durable and indexed. */
-  async append(head: EntryHead, body: Uint8Array): Promise<void> {
+  /** Resolves once the entry is durable and indexed. @param from the entry that this is a copy of */
+  async append(head: EntryHead, body: Uint8Array, from: PackSpot | null = null): Promise<void> {
     while (this.queuedBytes > this.limits.queueBytes && this.running !== null) await this.running;
     this.assertUsable();
     return new Promise((resolve, reject) => {
-      this.queue.push({ head, body, resolve, reject });
+      this.queue.push({ head, body, from, resolve, reject });
       this.queuedBytes += body.length;
       this.running ??= this.run();
     });
@@ -72,6 +77,11 @@ export class PackWriter {
   /** The pack being written, which nobody needs to scan. */
   currentNumber(): number | null {
     return this.current?.number ?? null;
+  }
+
+  /** A pack that is written to for ever would never be old enough to be thinned out. */
+  endPackOlderThan(time: number): void {
+    this.endsBefore = time;
   }
 
   assertUsable(): void {
@@ -173,14 +183,16 @@ export class PackWriter {
   }
 
   private async packWithRoom(): Promise<Current> {
-    if (this.current !== null && this.current.end < this.limits.packBytes) return this.current;
+    const { current } = this;
+    if (current !== null && current.end < this.limits.packBytes && current.madeAt > this.endsBefore)
+      return current;
     const full = this.current;
     this.current = null;
     await full?.handle.close();
     try {
       const made = await this.files.create(this.nextNumber);
       this.nextNumber = made.number + 1;
-      this.current = { ...made, end: FILE_HEADER_BYTES };
+      this.current = { ...made, end: FILE_HEADER_BYTES, madeAt: Date.now() };
       return this.current;
     } catch (error) {
       if (isNoRoom(error)) throw new DiskFull(this.files.dir, error);
@@ -193,12 +205,13 @@ function layOut(group: Waiting[], pack: Current): { bytes: Buffer; entries: Inde
   const parts: Uint8Array[] = [];
   const entries: IndexedEntry[] = [];
   let offset = pack.end;
-  for (const { head, body } of group) {
+  for (const { head, body, from } of group) {
     const headRaw = encodeHead(pack.salt, head);
     parts.push(headRaw, body);
     const place = { pack: pack.number, offset, headBytes: headRaw.length, bodyBytes: body.length };
     const key = head.kind === "blob" ? head.sha256 : head.key;
-    entries.push({ kind: head.kind, key, place: { ...place, sha256: head.sha256 } });
+    const entry = { kind: head.kind, key, place: { ...place, sha256: head.sha256 } };
+    entries.push(from === null ? entry : { ...entry, from });
     offset += headRaw.length + body.length;
   }
   return { bytes: Buffer.concat(parts), entries };

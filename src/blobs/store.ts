@@ -14,7 +14,7 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { isNoRoom, realDisk } from "./disk.ts";
+import { errnoOf, isNoRoom, realDisk } from "./disk.ts";
 import type { DiskIo } from "./disk.ts";
 import { BlobCorrupt, BlobHashMismatch, BlobMissing, BlobTooLarge, DiskFailed, DiskFull } from "./errors.ts";
 import type { BlobIndex, Place } from "./index-db.ts";
@@ -27,6 +27,8 @@ import { checkHash } from "./pack-format.ts";
 import type { LogKey } from "./pack-format.ts";
 import { PackFiles } from "./pack-files.ts";
 import { PackWriter } from "./pack-writer.ts";
+import { applySweep } from "./sweep.ts";
+import type { SweepLine, SweepOptions, SweepReport } from "./sweep.ts";
 
 export type { LogKey } from "./pack-format.ts";
 export type { ByteRange } from "./objects.ts";
@@ -41,7 +43,7 @@ export interface BlobStore {
   /** Stores bytes; resolves with the SHA-256 (hex) once durable. All puts that wait share one flush. */
   put(bytes: Uint8Array, options?: { expected?: string }): Promise<string>;
   has(hash: string): boolean;
-  /** Those of `hashes` that are not here, each once. */
+  /** Those of `hashes` that are not here, or may be thinned out soon, each once. */
   missing(hashes: readonly string[]): string[];
   /** The verified bytes. Throws BlobMissing or BlobCorrupt. */
   get(hash: string): Promise<Uint8Array>;
@@ -57,6 +59,8 @@ export interface BlobStore {
   logSize(key: LogKey): number;
   /** Bytes `from` … `to` (exclusive), cut to what is held. */
   readLog(key: LogKey, range: { from: number; to?: number }): Promise<Uint8Array>;
+  /** Thins out what a plan names; see sweep.ts. One at a time, and only by whoever leads. */
+  sweep(lines: AsyncIterable<SweepLine>, options: SweepOptions): Promise<SweepReport>;
   /** Indexes what other processes have written to the same directory since. */
   refresh(): Promise<ScanReport>;
   /** Resolves when everything put so far is durable. */
@@ -144,7 +148,7 @@ class DirectoryBlobStore implements BlobStore {
     if (options.expected !== undefined && options.expected !== hash) {
       throw new BlobHashMismatch(options.expected, hash);
     }
-    if (this.has(hash)) return hash;
+    if (this.isSafe(hash)) return hash;
     await this.once(hash, () => this.store(bytes, digest));
     return hash;
   }
@@ -161,8 +165,12 @@ class DirectoryBlobStore implements BlobStore {
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options: { expected: string; limitBytes: number },
   ): Promise<void> {
+    const { objects, index } = this.parts;
+    const { expected } = options;
     try {
-      await this.parts.objects.put(source, options);
+      // Fresh bytes under the name: what was condemned is too young to be thinned out from now on.
+      await objects.put(source, { ...options, replaces: index.isCondemned(expected) });
+      if (index.isCondemned(expected)) index.spare(expected);
     } catch (error) {
       if (error instanceof DiskFailed) throw this.parts.writer.fail(error.details.path, error.cause);
       throw error;
@@ -188,14 +196,33 @@ class DirectoryBlobStore implements BlobStore {
   }
 
   missing(hashes: readonly string[]): string[] {
-    return [...new Set(hashes)].filter((hash) => !this.has(hash));
+    return [...new Set(hashes)].filter((hash) => !this.isSafe(hash));
+  }
+
+  /** Here, and not about to be thinned out: nobody need send it. */
+  private isSafe(hash: string): boolean {
+    return this.has(hash) && !this.parts.index.isCondemned(hash);
   }
 
   async get(hash: string): Promise<Uint8Array> {
     this.parts.writer.assertUsable();
     checkHash(hash);
     const place = this.parts.index.blob(hash);
-    return place === null ? this.parts.objects.get(hash) : this.readPacked(hash, place);
+    if (place === null) return this.parts.objects.get(hash);
+    try {
+      return await this.readPacked(hash, place);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+      return this.readMoved(hash, place);
+    }
+  }
+
+  /** Its pack went between the look into the index and the reading. */
+  private async readMoved(hash: string, before: Place): Promise<Uint8Array> {
+    const now = this.parts.index.blob(hash);
+    if (now !== null && (now.pack !== before.pack || now.offset !== before.offset)) return this.get(hash);
+    if (now !== null) this.parts.index.dropBlob(hash);
+    throw new BlobMissing(hash);
   }
 
   private async readPacked(hash: string, place: Place): Promise<Uint8Array> {
@@ -265,6 +292,11 @@ class DirectoryBlobStore implements BlobStore {
   async readLog(key: LogKey, range: { from: number; to?: number }): Promise<Uint8Array> {
     this.parts.writer.assertUsable();
     return this.logs.read(key, range);
+  }
+
+  sweep(lines: AsyncIterable<SweepLine>, options: SweepOptions): Promise<SweepReport> {
+    this.parts.writer.assertUsable();
+    return applySweep(this.parts, lines, options);
   }
 
   async refresh(): Promise<ScanReport> {

@@ -24,6 +24,14 @@ export function secondsToMs(text: string): number {
   return Math.round(value * 1000);
 }
 
+export function daysToMs(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
+    throw new InvalidArgumentError("Days, 0 or more.");
+  }
+  return Math.round(value * 86_400_000);
+}
+
 const UNITS: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
 
 /** `500M`, `20G`; a bare number is bytes. */

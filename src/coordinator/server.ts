@@ -22,6 +22,7 @@ import { firstClusterId, layOut } from "./data-dir.ts";
 import { Ending } from "./ending.ts";
 import { createApp, isLoopback, routeSockets } from "./http/index.ts";
 import { closeHttp, listen, urlOf, watchSilent } from "./listen.ts";
+import { Retention } from "./retention/index.ts";
 import type { CoordinatorSettings } from "./settings.ts";
 import { startError, StartError } from "./start-error.ts";
 import { startTracing } from "./tracing/index.ts";
@@ -61,6 +62,8 @@ export interface ServerOptions {
   snapshotEntry?: string;
   /** Where traces go is told in it: see tracing/. */
   env?: Readonly<Record<string, string | undefined>>;
+  /** How long logs, artifacts and workspaces of ended tasks are kept; 0: for ever; 30 days unless given. */
+  retentionMs?: number;
   /** Routes beside the API, such as pages. */
   pages?: (app: FastifyInstance) => void;
   /** Tells others where the server is; what it returns takes that back. */
@@ -78,6 +81,7 @@ export interface RunningServer {
 }
 
 const RESULTS_PATIENCE_MS = 5_000;
+const RETENTION_MS = 30 * 86_400_000;
 
 /** @throws StartError, and then nothing is left running or claimed */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -144,9 +148,12 @@ async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Pro
   const { loop } = coordinator;
   await trace(options, unwind, assembly);
   unwind.add("the snapshot process", () => snapshots.end());
+  const retention = createRetention(options, opened);
+  unwind.add("the retention", () => retention.end());
   unwind.add("the last results", () => catchUp(opened.results, loop.committedPosition, options.clock));
   unwind.add("the coordinator", async () => coordinator.stop());
   await coordinator.start();
+  retention.start();
   const app = createApp(context);
   options.pages?.(app);
   routeSockets(app.server, {
@@ -184,6 +191,15 @@ async function trace(
   if (tracing === null) return;
   onCommitted((record) => tracing.committed(record));
   unwind.add("the traces", () => tracing.close());
+}
+
+function createRetention(
+  { retentionMs = RETENTION_MS, clock, logger }: ServerOptions,
+  opened: Opened,
+): Retention {
+  const { blobs, dirs } = opened;
+  const { logDir, blobDir } = dirs;
+  return new Retention({ blobs, logDir, blobDir, retentionMs, clock, logger });
 }
 
 async function oldestTime(log: EventLog): Promise<number | null> {

@@ -2,12 +2,13 @@
 import type { Command } from "commander";
 import { dataPlaces, type DataFlags } from "../data-dir.ts";
 import { EXIT } from "../exit-codes.ts";
-import { portNumber, secondsToMs } from "../flags.ts";
+import { daysToMs, portNumber, secondsToMs } from "../flags.ts";
 import { onInterrupt, untilAborted } from "../interrupt.ts";
 import { say } from "../io.ts";
 import { examples, type Finish } from "./common.ts";
 
 interface Flags extends DataFlags {
+  retentionDays?: number;
   host: string;
   port: number;
   coordinatorId?: string;
@@ -22,6 +23,7 @@ export function registerCoordinator(program: Command, finish: Finish): void {
     .option("--port <n>", "0 for any free one", portNumber, 8080)
     .option("--db-path <file>", "DuckDB file of the results; default: in the data directory")
     .option("--data-dir <dir>", "log, blobs, key; default: <db-path>.yard, else the user's state folder")
+    .option("--retention-days <n>", "keep logs, artifacts, workspaces so long; 0: for ever (30)", daysToMs)
     .option("--coordinator-id <id>", "its name in the log; default: from the host's name")
     .option("--heartbeat-timeout <s>", "silence after which a worker is suspect (10)", secondsToMs)
     .action(async (flags: Flags) => finish(await coordinate(flags)));
@@ -43,6 +45,7 @@ async function coordinate(flags: Flags): Promise<number> {
     dbPath,
     coordinatorId: flags.coordinatorId,
     suspectMs: flags.heartbeatTimeout,
+    retentionMs: flags.retentionDays,
     logger: createLogger({ level: "info", json: false }),
   });
   say(`coordinator at ${server.url}, data in ${dataDir}`);

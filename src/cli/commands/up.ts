@@ -2,12 +2,13 @@
 import type { Command } from "commander";
 import { dataPlaces, type DataFlags } from "../data-dir.ts";
 import { EXIT } from "../exit-codes.ts";
-import { portNumber, wholeNumber } from "../flags.ts";
+import { daysToMs, portNumber, wholeNumber } from "../flags.ts";
 import { onInterrupt, untilAborted } from "../interrupt.ts";
 import { say } from "../io.ts";
 import { examples, type Finish } from "./common.ts";
 
 interface Flags extends DataFlags {
+  retentionDays?: number;
   host: string;
   port: number;
   workerCount?: number;
@@ -22,6 +23,7 @@ export function registerUp(program: Command, finish: Finish): void {
     .option("--worker-count <n>", "default: 2, or 1 on a single core", wholeNumber(0, 256))
     .option("--db-path <file>", "DuckDB file of the results; default: in the data directory")
     .option("--data-dir <dir>", "log, blobs, key; default: <db-path>.yard, else the user's state folder")
+    .option("--retention-days <n>", "keep logs, artifacts, workspaces so long; 0: for ever (30)", daysToMs)
     .action(async (flags: Flags) => finish(await up(flags)));
   examples(command, ["testyard up", "testyard up --worker-count 4 --db-path ./benchmark_db.duckdb"]);
 }
@@ -35,6 +37,7 @@ async function up(flags: Flags): Promise<number> {
     port: flags.port,
     ...dataPlaces(flags),
     workers,
+    retentionMs: flags.retentionDays,
     slots: defaultSlots(Math.max(1, workers)),
     onNote: say,
   });

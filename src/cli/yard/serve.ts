@@ -22,6 +22,8 @@ export interface ServeOptions {
   coordinatorId?: string | undefined;
   /** Silence after which a worker counts as suspect. */
   suspectMs?: number | undefined;
+  /** Of logs, artifacts and workspaces; 0: for ever. */
+  retentionMs?: number | undefined;
   logger: Logger;
 }
 
@@ -35,6 +37,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     coordinatorId: options.coordinatorId ?? `${hostname().split(".")[0]}-${randomBytes(2).toString("hex")}`,
     version: version(),
     env: process.env,
+    ...(options.retentionMs !== undefined && { retentionMs: options.retentionMs }),
     ...(options.suspectMs !== undefined && { settings: { suspectMs: options.suspectMs } }),
     process: { host: hostname(), pid: process.pid, started },
     startTimeOf: processStartTime,

@@ -18,6 +18,7 @@ export interface YardOptions {
   dataDir: string;
   dbPath?: string | undefined;
   coordinatorId?: string | undefined;
+  retentionMs?: number | undefined;
   workers: number;
   slots: number;
   workerEnv?: Readonly<Record<string, string>>;
@@ -57,6 +58,7 @@ export async function startYard(options: YardOptions): Promise<Yard> {
     dataDir,
     dbPath: options.dbPath,
     coordinatorId: options.coordinatorId,
+    retentionMs: options.retentionMs,
     logger: log.logger,
   }).catch(async (error: unknown) => {
     await log.close();

@@ -1,0 +1,2 @@
+/** Retention: what is thinned out, and when. */
+export { Retention } from "./retention.ts";
