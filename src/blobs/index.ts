@@ -17,3 +17,5 @@ export { realDisk } from "./disk.ts";
 export { openBlobReader } from "./reader.ts";
 export type { BlobReader } from "./reader.ts";
 export type { SweepLine, SweepReport } from "./sweep.ts";
+export { scrubBlobs } from "./scrub.ts";
+export type { ScrubReport } from "./scrub.ts";

@@ -21,6 +21,7 @@ import { registerLogs } from "./commands/logs.ts";
 import { registerQuery } from "./commands/query.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerRun } from "./commands/run.ts";
+import { registerScrub } from "./commands/scrub.ts";
 import { registerSubmit } from "./commands/submit.ts";
 import { registerTask } from "./commands/task.ts";
 import { registerTasks } from "./commands/tasks.ts";
@@ -60,6 +61,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
     registerUncordon,
     registerDrain,
     registerVerify,
+    registerScrub,
     registerDoctor,
     registerRebuild,
     registerBackup,

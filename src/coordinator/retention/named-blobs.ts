@@ -14,7 +14,7 @@ import { decodeRecord, type EventLog } from "../../log/index.ts";
 export interface Named {
   /** Hashes, 32 bytes each as text of one byte a letter: half the memory of hex. */
   hashes: ReadonlySet<string>;
-  isKept(taskId: string): boolean;
+  isKept: (taskId: string) => boolean;
 }
 
 export type ReadBlob = (hash: string) => Promise<Uint8Array | null>;
