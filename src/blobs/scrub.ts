@@ -28,7 +28,7 @@ export interface ScrubReport {
 export interface Scrubbed {
   report: ScrubReport;
   /** Whether there is a whole copy of a blob. */
-  has(hash: string): boolean;
+  has: (hash: string) => boolean;
 }
 
 interface Found {

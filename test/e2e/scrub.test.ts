@@ -28,7 +28,9 @@ it("names what is missing or damaged, and for whom; the outcome stands", async (
   home.write({ "task.json": JSON.stringify(task) });
   const there = ["--coordinator", url];
   const { task_ids } = await home.json<{ task_ids: string[] }>([
-    ...["submit", "--task", home.path("task.json")],
+    "submit",
+    "--task",
+    home.path("task.json"),
     ...there,
   ]);
   const [id = ""] = task_ids;
