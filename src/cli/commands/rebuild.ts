@@ -15,6 +15,7 @@ import { examples, type Finish, printsJson } from "./common.ts";
 
 interface Flags extends DataFlags {
   coordinator?: string;
+  clientKey?: string;
   json?: true;
 }
 
@@ -41,9 +42,9 @@ export function registerRebuild(program: Command, finish: Finish): void {
   ]);
 }
 
-async function rebuilt({ coordinator, dataDir, dbPath }: Flags): Promise<Report> {
+async function rebuilt({ coordinator, clientKey, dataDir, dbPath }: Flags): Promise<Report> {
   const isLocal = dataDir !== undefined || dbPath !== undefined;
-  if (!isLocal && coordinator !== undefined) return rebuildThere(await clientFor({ coordinator }));
+  if (!isLocal && coordinator !== undefined) return rebuildThere(await clientFor({ coordinator, clientKey }));
   const places = dataPlaces({ dataDir, dbPath });
   const living = await coordinatorOf(places.dataDir);
   if (living !== null) return rebuildThere(living);
