@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import fc from "fast-check";
 import type { CaseResult } from "./adapter.ts";
 import { FILE_CASE, RUN_CASE } from "./adapter.ts";
-import { casesInSuite, fitsCommandLine, namedCases, onlyCases, titlePattern } from "./cases.ts";
+import { fitsCommandLine, namedCases, onlyCases, titlePattern } from "./cases.ts";
 import { outcomes } from "./real-run.testing.ts";
 
 const made = (name: string, more: Partial<CaseResult> = {}): CaseResult => ({
@@ -80,17 +80,4 @@ test("a command line that the system would refuse is known before", () => {
   expect(fitsCommandLine(["node", "x".repeat(100_000)])).toBe(true);
   expect(fitsCommandLine(["node", "x".repeat(200_000)])).toBe(false);
   expect(fitsCommandLine(Array.from({ length: 200 }, () => "x".repeat(100_000)))).toBe(false);
-});
-
-test("files of results are made relative to their suite again", () => {
-  const cases = [
-    { file: "web/a.js", name: "x", parameters: "p" },
-    { file: "web", name: "y" },
-  ];
-  expect(casesInSuite(cases, "web")).toEqual([
-    { file: "a.js", name: "x", parameters: "p" },
-    { file: ".", name: "y" },
-  ]);
-  expect(casesInSuite([{ file: "a.js", name: "x" }], ".")).toEqual([{ file: "a.js", name: "x" }]);
-  expect(casesInSuite([{ file: "", name: RUN_CASE }], "web")).toEqual([{ file: "", name: RUN_CASE }]);
 });

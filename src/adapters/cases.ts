@@ -6,7 +6,6 @@
  * runs as little as the framework allows, and `onlyCases` drops what else ran. What was asked for and did
  * not run becomes an error: a case that vanished must not look as if it passed.
  */
-import { posix } from "node:path";
 import type { CaseRef, CaseResult, SuiteResult } from "./adapter.ts";
 import { FILE_CASE, GROUP_CASE, RUN_CASE } from "./adapter.ts";
 import { caseResult, CUT_NOTE } from "./bounds.ts";
@@ -102,13 +101,4 @@ function isTrouble(each: CaseResult): boolean {
 function notRun(each: CaseRef): CaseResult {
   const message = "asked for by name, and the framework did not run it";
   return caseResult({ ...each, outcome: "error", message });
-}
-
-/** Cases as results name them (files relative to the workspace), as a task of their suite takes them. */
-export function casesInSuite(cases: readonly CaseRef[], suite: string): CaseRef[] {
-  return cases.map(({ file, name, parameters }) => ({
-    file: file === "" || posix.isAbsolute(suite) ? file : posix.relative(suite, file) || ".",
-    name,
-    ...(parameters !== undefined && { parameters }),
-  }));
 }

@@ -30,7 +30,7 @@ export type {
   TestCommand,
 } from "./adapter.ts";
 export { FILE_CASE, RUN_CASE, STDOUT_FILE } from "./adapter.ts";
-export { casesInSuite, filesOfCases, onlyCases } from "./cases.ts";
+export { filesOfCases, onlyCases } from "./cases.ts";
 export { NoCommand } from "./given-command.ts";
 
 const ALL: readonly Adapter[] = [

@@ -56,6 +56,6 @@ async function failedCases(
 
 /** Results name files from the workspace, tasks from their suite. */
 function caseRef({ file, name, parameters }: ResultCase, suite: string): CaseRef {
-  const place = posix.isAbsolute(suite) ? file : posix.relative(suite, file);
+  const place = posix.isAbsolute(suite) ? file : posix.relative(suite, file) || ".";
   return { file: place, name, ...(parameters !== null && { parameters }) };
 }

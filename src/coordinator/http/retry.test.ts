@@ -327,6 +327,13 @@ describe("repeating only the cases that failed", () => {
     });
   });
 
+  test("names a case of the suite's own folder, as those of a Go package are", async () => {
+    const { old } = await ended(aCase("TestX", "failed", { file: "py" }));
+    const { body } = await retry(old, { cases: true });
+    const { config } = await get<TaskDetail>(`/api/tasks/${body.task_id}`);
+    expect(config).toMatchObject({ cases: [{ file: ".", name: "TestX" }] });
+  });
+
   test("repeats all where one of them stands for a file, or no document says which", async () => {
     const { old } = await ended(aCase("(file)", "failed"));
     const whole = await retry(old, { cases: true });
