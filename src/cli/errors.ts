@@ -128,6 +128,12 @@ function nextFor(code: string): string | null {
       return "testyard tasks lists the ids";
     case "run_unknown":
       return "testyard tasks --json shows the run_id of each task";
+    case "schedule_unknown":
+      return "testyard schedule list shows the names";
+    case "webhook_unknown":
+      return "testyard webhooks list shows the ids";
+    case "delivery_unknown":
+      return "testyard webhooks deliveries shows the ids";
     case "worker_unknown":
       return "testyard workers lists the ids";
     case "sql_failed":

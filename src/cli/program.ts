@@ -22,11 +22,13 @@ import { registerQuery } from "./commands/query.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerScrub } from "./commands/scrub.ts";
+import { registerSchedule } from "./commands/schedule.ts";
 import { registerSubmit } from "./commands/submit.ts";
 import { registerTask } from "./commands/task.ts";
 import { registerTasks } from "./commands/tasks.ts";
 import { registerUp } from "./commands/up.ts";
 import { registerVerify } from "./commands/verify.ts";
+import { registerWebhooks } from "./commands/webhooks.ts";
 import { registerWorker } from "./commands/worker.ts";
 import { registerWorkers } from "./commands/workers.ts";
 import { applySettings } from "./config/apply.ts";
@@ -46,6 +48,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
     registerAttach,
     registerCancel,
     registerRelease,
+    registerSchedule,
   },
   "Look:": {
     registerTasks,
@@ -60,6 +63,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
     registerCordon,
     registerUncordon,
     registerDrain,
+    registerWebhooks,
     registerVerify,
     registerScrub,
     registerDoctor,

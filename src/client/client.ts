@@ -27,6 +27,7 @@ import type {
 } from "../protocol/index.ts";
 import type { BlobTransport } from "../workspace/index.ts";
 import { listArtifacts, readArtifact, type ArtifactName } from "./artifacts.ts";
+import { automationCalls, type AutomationCalls } from "./automation-calls.ts";
 import { createBlobTransport } from "./blob-transport.ts";
 import { readFeed, type FeedOptions } from "./feed.ts";
 import { readLog, searchLogs, type LogOptions, type LogSearchOptions } from "./log.ts";
@@ -36,6 +37,8 @@ import { everyItem, type PageQuery, type TaskQuery } from "./pages.ts";
 export interface RunInput {
   run_key?: string;
   name?: string;
+  /** Addresses that are told of the run's end. */
+  webhooks?: string[];
 }
 
 export interface SubmitOptions {
@@ -71,7 +74,7 @@ export interface SuiteQuery {
   suite?: string;
 }
 
-export interface Client {
+export interface Client extends AutomationCalls {
   /** Where it asks. */
   readonly url: string;
   /** Counts, position, and how far the results are behind. */
@@ -193,6 +196,7 @@ export function connect(options: ConnectOptions): Client {
     ...workerCalls(requests),
     ...taskCalls(requests),
     ...runCalls(requests),
+    ...automationCalls(requests),
   };
 }
 

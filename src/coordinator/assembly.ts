@@ -5,12 +5,15 @@ import type { EventLog, Snapshot } from "../log/index.ts";
 import type { Clock, Logger, Random } from "../ports/index.ts";
 import type { Results } from "../results/index.ts";
 import { Coordinator, type CoordinatorOptions } from "./coordinator.ts";
+import { Automation, type WebhookPorts } from "./automation.ts";
 import type { DataDir } from "./data-dir.ts";
 import { FeedHub } from "./feed.ts";
 import { DashboardFeed, type HttpContext } from "./http/index.ts";
+import { urlOf } from "./listen.ts";
 import type { Committed } from "./loop.ts";
 import { EventMetrics } from "./metrics/index.ts";
 import { RebuildJob } from "./rebuild-job.ts";
+import { scheduledSubmission } from "./schedules/index.ts";
 import { DEFAULT_SETTINGS, type CoordinatorSettings } from "./settings.ts";
 import { Snapshots } from "./snapshots.ts";
 import { TaskSignals } from "./task-signals.ts";
@@ -18,6 +21,7 @@ import { TaskSignals } from "./task-signals.ts";
 export interface Opened {
   dirs: DataDir;
   clientKey: string;
+  webhookSecret: string;
   log: EventLog;
   loaded: Snapshot;
   blobs: BlobStore;
@@ -34,11 +38,12 @@ export interface AssemblyOptions {
   random: Random;
   logger: Logger;
   snapshotEntry?: string;
+  webhooks?: WebhookPorts;
 }
 
 export interface Surroundings {
   /** The port is known once the server listens. */
-  address: { readonly port: number };
+  address: { readonly host: string; readonly port: number };
   closing: AbortSignal;
   onEnded: (error: Error) => void;
   /** Milliseconds since 1970 of the oldest record. */
@@ -55,7 +60,7 @@ export interface Assembly {
 }
 
 export function assemble(options: AssemblyOptions, opened: Opened, surroundings: Surroundings): Assembly {
-  const { clock, logger, random, coordinatorId, version, snapshotEntry } = options;
+  const { clock, logger, random, coordinatorId, version, snapshotEntry, webhooks } = options;
   const { dirs, log, blobs, results, clientKey, clusterId } = opened;
   const { address, closing, onEnded, logSince } = surroundings;
   const listeners: ((committed: Committed) => void)[] = [];
@@ -73,10 +78,28 @@ export function assemble(options: AssemblyOptions, opened: Opened, surroundings:
     if (results.rebuild === undefined) throw new Error("these results have no file of their own");
     return results.rebuild();
   });
-  const shared = { coordinator, feed, signals, log, blobs, results, rebuild, clock, random, logger, metrics };
+
+  const automation = new Automation({
+    loop,
+    clock,
+    logger,
+    ...(webhooks !== undefined && { webhooks }),
+    webhookSecret: opened.webhookSecret,
+    yardUrl: () => urlOf(address.host, address.port),
+    submission: (schedule) => scheduledSubmission(context, schedule),
+  });
+  const made = { coordinator, automation, feed, signals, rebuild, metrics };
+  const shared = { ...made, log, blobs, results, clock, random, logger };
   const named = { clientKey, dataDir: dirs.path, clusterId, coordinatorId, version, logSince };
   const startedAt = clock.monotonic();
-  const context = { ...shared, ...named, startedAt, port: () => address.port, closing, fatal: onEnded };
+  const context: HttpContext = {
+    ...shared,
+    ...named,
+    startedAt,
+    port: () => address.port,
+    closing,
+    fatal: onEnded,
+  };
   const dashboard = new DashboardFeed(context);
   const { logDir, snapshotDir } = dirs;
   const entry = snapshotEntry === undefined ? {} : { entry: snapshotEntry };
@@ -86,6 +109,7 @@ export function assemble(options: AssemblyOptions, opened: Opened, surroundings:
     (committed) => feed.committed(committed),
     ({ events }) => signals.committed(events),
     (committed) => metrics.committed(committed, loop.state),
+    (committed) => automation.committed(committed),
     ({ events }) => dashboard.committed(events),
     ({ events }) => snapshots.committed(events.length),
   );

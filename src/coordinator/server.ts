@@ -16,11 +16,12 @@ import {
 } from "../log/index.ts";
 import type { Clock, Connection, Logger, Random } from "../ports/index.ts";
 import { startResults, type ReadBlob, type Results } from "../results/index.ts";
-import { ensureClientKey } from "../security/index.ts";
 import { assemble, type Assembly, type Opened } from "./assembly.ts";
+import { ensureClientKey, ensureWebhookSecret } from "../security/index.ts";
+import type { WebhookPorts } from "./automation.ts";
 import { firstClusterId, layOut } from "./data-dir.ts";
 import { Ending } from "./ending.ts";
-import { createApp, isLoopback, routeSockets } from "./http/index.ts";
+import { createApp, isLoopback, newId, routeSockets, type HttpContext } from "./http/index.ts";
 import { closeHttp, listen, urlOf, watchSilent } from "./listen.ts";
 import { Retention } from "./retention/index.ts";
 import type { CoordinatorSettings } from "./settings.ts";
@@ -64,6 +65,10 @@ export interface ServerOptions {
   env?: Readonly<Record<string, string | undefined>>;
   /** How long logs, artifacts and workspaces of ended tasks are kept; 0: for ever; 30 days unless given. */
   retentionMs?: number;
+  /** How webhooks leave the machine; none does unless given. */
+  webhooks?: WebhookPorts;
+  /** Webhooks of the yard that are added where they are missing. */
+  webhookUrls?: readonly string[];
   /** Routes beside the API, such as pages. */
   pages?: (app: FastifyInstance) => void;
   /** Tells others where the server is; what it returns takes that back. */
@@ -98,6 +103,7 @@ async function start(options: ServerOptions, unwind: Unwind): Promise<RunningSer
   refuseBeyondLoopback(options.host);
   const dirs = layOut(options.dataDir, options.dbPath);
   const clientKey = await ensureClientKey(dirs.path);
+  const webhookSecret = await ensureWebhookSecret(dirs.path);
   const self = {
     pid: options.process.pid,
     pidStarted: options.process.started,
@@ -115,7 +121,7 @@ async function start(options: ServerOptions, unwind: Unwind): Promise<RunningSer
   const clusterId = loaded.state.clusterId || firstClusterId(dirs.path, () => hex(options.random.bytes(16)));
   const results = await openResults(options, { dirs, log, blobs, clusterId });
   unwind.add("the results", () => results.close());
-  return lead(options, unwind, { dirs, clientKey, log, loaded, blobs, clusterId, results });
+  return lead(options, unwind, { dirs, clientKey, webhookSecret, log, loaded, blobs, clusterId, results });
 }
 
 function refuseBeyondLoopback(host: string): void {
@@ -139,7 +145,7 @@ async function openResults(
 async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Promise<RunningServer> {
   const closing = new AbortController();
   const ending = new Ending(unwind, closing);
-  const address = { port: options.port };
+  const address = { host: options.host, port: options.port };
   const onEnded = (error: Error): void => void ending.end(error);
   const logSince = (await oldestTime(opened.log)) ?? options.clock.now();
   const surroundings = { address, closing: closing.signal, onEnded, logSince };
@@ -152,8 +158,10 @@ async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Pro
   unwind.add("the retention", () => retention.end());
   unwind.add("the last results", () => catchUp(opened.results, loop.committedPosition, options.clock));
   unwind.add("the coordinator", async () => coordinator.stop());
+  unwind.add("webhooks and schedules", async () => context.automation.stop());
   await coordinator.start();
   retention.start();
+  await addWebhooks(context, options.webhookUrls ?? []);
   const app = createApp(context);
   options.pages?.(app);
   routeSockets(app.server, {
@@ -179,6 +187,7 @@ async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Pro
   const url = urlOf(options.host, port);
   const withdraw = await options.announce?.({ url, port });
   if (withdraw !== undefined) unwind.add("the announcement", withdraw);
+  context.automation.start();
   return { url, port, clusterId: opened.clusterId, close: () => ending.end(null), ended: ending.ended };
 }
 
@@ -200,6 +209,22 @@ function createRetention(
   const { blobs, dirs } = opened;
   const { logDir, blobDir } = dirs;
   return new Retention({ blobs, logDir, blobDir, retentionMs, clock, logger });
+}
+
+const HOST_HINT = { hint: "Allow its host with --webhook-host, or leave --webhook out." };
+
+/** Those that were given at the start and are not there yet. */
+async function addWebhooks(context: HttpContext, urls: readonly string[]): Promise<void> {
+  const { automation, coordinator } = context;
+  for (const url of urls) {
+    const refused = automation.refuseUrl(url);
+    if (refused !== null) throw new StartError("webhook_refused", refused, HOST_HINT);
+    const command = { type: "add_webhook", webhook_id: newId(context), url, run_id: null } as const;
+    const decision = coordinator.loop.execute(command);
+    if (decision.kind === "rejected")
+      throw new StartError("webhook_refused", decision.rejection.message, HOST_HINT);
+  }
+  await coordinator.loop.committed();
 }
 
 async function oldestTime(log: EventLog): Promise<number | null> {

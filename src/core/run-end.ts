@@ -13,7 +13,7 @@ import { assert } from "./assert.ts";
 import { accept, type Decision } from "./decision.ts";
 import type { Event, RunEnded } from "./event.ts";
 import type { RunId } from "./ids.ts";
-import { openCount, verdictOf, type RunVerdict } from "./run.ts";
+import { noCounts, noEnds, openCount, verdictOf, type RunVerdict } from "./run.ts";
 import type { Run, State } from "./state.ts";
 import { isEndState, type EndState } from "./task.ts";
 import { awaitDeliveries, overflowing } from "./webhook.ts";
@@ -51,11 +51,12 @@ export function withOverdueRunEnds(state: State, events: readonly Event[]): Even
 }
 
 interface Change {
+  isNewRun: boolean;
   added: number;
   ends: Partial<EndCounts>;
 }
 
-const NOTHING: Change = Object.freeze({ added: 0, ends: {} });
+const NOTHING: Change = Object.freeze({ isNewRun: false, added: 0, ends: {} });
 
 function changesOf(events: readonly Event[]): Map<RunId, Change> {
   const changes = new Map<RunId, Change>();
@@ -71,6 +72,9 @@ function changesOf(events: readonly Event[]): Map<RunId, Change> {
       case "TaskCancelled":
         note(changes, event.run_id, "cancelled");
         break;
+      case "RunOpened":
+        changeOf(changes, event.run_id).isNewRun = true;
+        break;
       case "SubmissionOpened":
         changeOf(changes, event.run_id).added += event.count;
         break;
@@ -83,7 +87,7 @@ function changesOf(events: readonly Event[]): Map<RunId, Change> {
 
 function changeOf(changes: Map<RunId, Change>, runId: RunId): Change {
   let change = changes.get(runId);
-  if (change === undefined) changes.set(runId, (change = { added: 0, ends: {} }));
+  if (change === undefined) changes.set(runId, (change = { isNewRun: false, added: 0, ends: {} }));
   return change;
 }
 
@@ -95,7 +99,7 @@ function note(changes: Map<RunId, Change>, runId: RunId, end: EndState): void {
 function endsOf(state: State, changes: ReadonlyMap<RunId, Change>): Event[] {
   const events: Event[] = [];
   for (const [runId, change] of changes) {
-    const run = state.runs.get(runId);
+    const run = state.runs.get(runId) ?? (change.isNewRun ? blankRun(runId) : undefined);
     if (run === undefined) continue;
     const end = endAfter(state, run, change);
     if (end !== null) events.push(end);
@@ -103,7 +107,13 @@ function endsOf(state: State, changes: ReadonlyMap<RunId, Change>): Event[] {
   return [...events, ...overflowing(state, events.filter(isRunEnded))];
 }
 
-function endAfter(state: State, run: Run, { added, ends }: Change): RunEnded | null {
+type Counted = Pick<Run, "run_id" | "counts" | "total" | "superseded">;
+
+function blankRun(run_id: RunId): Counted {
+  return { run_id, counts: noCounts(), total: 0, superseded: noEnds() };
+}
+
+function endAfter(state: State, run: Counted, { added, ends }: Change): RunEnded | null {
   const ended = Object.values(ends).reduce((sum, count) => sum + count, 0);
   const total = run.total + added;
   if (total === 0 || openCount(run) + added !== ended) return null;

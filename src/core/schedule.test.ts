@@ -52,6 +52,14 @@ describe("a schedule whose time has come", () => {
     expect(ended.events[0]).toMatchObject({ type: "ScheduleFired", due_at: 1_550 });
   });
 
+  it("of which nothing can run ends with its submission", () => {
+    const run_id = "r";
+    const tasks = [a.task("t", { run_id, dependencies: ["gone"] })];
+    const submission = a.submit(tasks, { run_id, resolved: a.resolved("gone", "failed") });
+    const { events } = given(yard, 500).when(fire(1_400, { submission }));
+    expect(events.at(-1)).toMatchObject({ type: "RunEnded", run_id, total: 1, verdict: "failed" });
+  });
+
   it("opens nothing when its tasks are refused", () => {
     const run_id = "r";
     const submission = a.submit([a.task("t", { run_id, dependencies: ["nobody"] })], { run_id });

@@ -23,7 +23,7 @@ export interface Webhook {
 }
 
 /** The run as it was at its end. */
-export type EndedRun = Pick<Run, "project" | "run_key" | "name" | "opened_at"> & RunEnd;
+export type EndedRun = Pick<Run, "project" | "run_key" | "name" | "opened_at" | "superseded"> & RunEnd;
 
 export interface Delivery {
   /** The same on every try: receivers know by it what they have seen. */
@@ -137,7 +137,8 @@ export function awaitDeliveries(state: State, run: Run, end: RunEnd): void {
   for (const { webhook_id, url } of webhooksOf(state, run.run_id)) {
     const { project, run_key, name, opened_at } = run;
     const delivery_id = deliveryId(end, webhook_id);
-    const ended = { project, run_key, name, opened_at, ...end };
+    const superseded = { ...run.superseded };
+    const ended = { project, run_key, name, opened_at, superseded, ...end };
     const delivery = { delivery_id, webhook_id, url, run: ended, since: state.at, outcome: null };
     state.deliveries.set(delivery_id, delivery);
   }

@@ -1,5 +1,6 @@
 /** The real machine behind the ports: clock, chance, sockets, files, processes. Nothing in here decides. */
 export { createClock } from "./clock.ts";
+export { createHttpsPoster, createResolver } from "./https-post.ts";
 export { createLogger } from "./logger.ts";
 export { startProcess } from "./process.ts";
 export { processStartTime } from "./process-identity.ts";

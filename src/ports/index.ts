@@ -57,3 +57,24 @@ export interface Logger {
 }
 
 export const silentLogger: Logger = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** Names to addresses. */
+export interface Resolver {
+  /** Every address of the name. Rejects when there is none. */
+  addresses(host: string): Promise<string[]>;
+}
+
+export interface HttpsPost {
+  url: URL;
+  /** Connected to, whatever the name in the URL resolves to by now. */
+  address: string;
+  headers: Record<string, string>;
+  body: string;
+  /** For everything, from the connection to the last byte of the answer. */
+  timeoutMs: number;
+}
+
+export interface HttpsPoster {
+  /** Resolves with whatever was answered, redirects too; rejects when nothing was. */
+  post(request: HttpsPost): Promise<{ status: number }>;
+}

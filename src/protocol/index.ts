@@ -35,6 +35,20 @@ export {
   type BulkEnvelope,
   type RunInput,
 } from "./requests.ts";
+export {
+  deliveryList,
+  deliveryView,
+  scheduleInput,
+  scheduleList,
+  scheduleView,
+  webhookInput,
+  webhookList,
+  webhookView,
+  type DeliveryView,
+  type ScheduleInput,
+  type ScheduleView,
+  type WebhookView,
+} from "./automation.ts";
 export * from "./result-document.ts";
 export { nearest } from "./suggest.ts";
 export { draftTask, taskInput, type TaskDraft, type TaskInput, type TaskPayload } from "./task-input.ts";

@@ -15,7 +15,12 @@ export const project = z
   .check(z.regex(PROJECT, "a project's name has 1 to 64 letters, digits, dots, dashes and underscores"));
 
 const label = z.optional(z.nullable(z.string().check(z.minLength(1), z.maxLength(512))));
-const runShape = { run_key: label, name: label };
+const webhooks = z.optional(
+  z
+    .array(z.string().check(z.minLength(1), z.maxLength(2_000)))
+    .check(z.maxLength(10, "at most 10 webhooks"), z.describe("Addresses that are told of the run's end.")),
+);
+const runShape = { run_key: label, name: label, webhooks };
 
 export const runInput = named(
   "RunInput",

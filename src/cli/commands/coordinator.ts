@@ -5,9 +5,10 @@ import { EXIT } from "../exit-codes.ts";
 import { daysToMs, portNumber, secondsToMs } from "../flags.ts";
 import { onInterrupt, untilAborted } from "../interrupt.ts";
 import { say } from "../io.ts";
+import { webhookFlags, webhookOptions, type WebhookFlags } from "../yard/webhook-flags.ts";
 import { examples, type Finish } from "./common.ts";
 
-interface Flags extends DataFlags {
+interface Flags extends DataFlags, WebhookFlags {
   retentionDays?: number;
   host: string;
   port: number;
@@ -27,7 +28,7 @@ export function registerCoordinator(program: Command, finish: Finish): void {
     .option("--coordinator-id <id>", "its name in the log; default: from the host's name")
     .option("--heartbeat-timeout <s>", "silence after which a worker is suspect (10)", secondsToMs)
     .action(async (flags: Flags) => finish(await coordinate(flags)));
-  examples(command, [
+  examples(webhookFlags(command), [
     "testyard coordinator --db-path ./benchmark_db.duckdb",
     "testyard coordinator --port 0 --data-dir /var/lib/testyard",
   ]);
@@ -44,6 +45,7 @@ async function coordinate(flags: Flags): Promise<number> {
     dataDir,
     dbPath,
     coordinatorId: flags.coordinatorId,
+    webhooks: await webhookOptions(flags),
     suspectMs: flags.heartbeatTimeout,
     retentionMs: flags.retentionDays,
     logger: createLogger({ level: "info", json: false }),

@@ -1,14 +1,16 @@
 /** testyard submit: a test file with its folder, or tasks as JSON; and, when asked, the wait for them. */
-import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { parseJson, type TaskInput } from "../../protocol/index.ts";
+import type { TaskInput } from "../../protocol/index.ts";
+import type { Client } from "../../client/index.ts";
 import { usage } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { environment, secondsToMs, wholeNumber, words } from "../flags.ts";
 import { print, printJson, say } from "../io.ts";
 import { fileTask } from "../run/file-task.ts";
+import { readTasks } from "../run/task-file.ts";
 import { streamLogs } from "../run/stream-logs.ts";
 import { coordinatorFlag } from "../run/run.ts";
+import { show as showSchedule } from "./schedule.ts";
 import { clientOf, examples, type ClientFlags, type Finish, printsJson, reaches, waits } from "./common.ts";
 
 interface Flags extends ClientFlags {
@@ -23,6 +25,10 @@ interface Flags extends ClientFlags {
   wait?: true;
   waitTimeout?: number;
   follow?: true;
+  webhook?: string[];
+  cron?: string;
+  timezone?: string;
+  scheduleName?: string;
 }
 
 export function registerSubmit(program: Command, finish: Finish): void {
@@ -37,6 +43,10 @@ export function registerSubmit(program: Command, finish: Finish): void {
     .option("--timeout <s>", "limit for each attempt (3600)", secondsToMs)
     .option("--env <name[=value]>", "variable for the task; may be repeated", environment)
     .option("--project <name>", "project that the tasks belong to")
+    .option("--webhook <url>", "told when the tasks have ended; may be repeated", each)
+    .option("--cron <times>", 'not now, but at these times, such as "0 3 * * *": makes a schedule')
+    .option("--timezone <name>", "of --cron, such as Europe/Berlin (UTC)")
+    .option("--schedule-name <name>", "of --cron; default: the first task's name")
     .option("--wait", "until everything has ended, and exit as it ended")
     .option("--follow", "wait, and print the logs meanwhile")
     .action(async (flags: Flags) => finish(await submit(flags)));
@@ -51,8 +61,10 @@ async function submit(flags: Flags): Promise<number> {
   const given = await givenTasks(flags);
   const client = await clientOf(flags);
   const tasks = (given ?? [await fileTask(client, flags)]).map((task) => withFlags(task, flags));
+  if (flags.cron !== undefined) return schedule(client, tasks, { ...flags, cron: flags.cron });
   const answer = await client.submitTasks(tasks, {
     ...(flags.project !== undefined && { project: flags.project }),
+    ...(flags.webhook !== undefined && { run: { webhooks: flags.webhook } }),
   });
   if (flags.wait !== true && flags.follow !== true) {
     if (flags.json) printJson(answer);
@@ -69,32 +81,39 @@ async function submit(flags: Flags): Promise<number> {
   }
 }
 
+const each = (text: string, before: string[] = []): string[] => [...before, text];
+
+async function schedule(
+  client: Client,
+  tasks: TaskInput[],
+  flags: Flags & { cron: string },
+): Promise<number> {
+  const { cron, timezone, project, wait, follow, webhook } = flags;
+  if (wait === true || follow === true || webhook !== undefined) {
+    throw usage("--cron starts nothing now, so --wait, --follow and --webhook do not go with it");
+  }
+  const name = flags.scheduleName ?? nameFor(tasks[0]?.name ?? "");
+  const where = { ...(timezone !== undefined && { timezone }), ...(project !== undefined && { project }) };
+  showSchedule(await client.setSchedule({ name, cron, tasks, ...where }), flags);
+  return EXIT.passed;
+}
+
+/** What a schedule may be called, made of what a task is called. */
+function nameFor(taskName: string): string {
+  const name = taskName
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 64);
+  if (name !== "") return name;
+  throw usage("the task has no name to call the schedule by", "give --schedule-name NAME");
+}
+
 async function givenTasks(flags: Flags): Promise<TaskInput[] | null> {
   if ((flags.task === undefined) === (flags.testFile === undefined)) {
     throw usage("give either --test-file or --task", "testyard submit --help shows examples");
   }
   if (flags.task === undefined) return null;
-  const text = flags.task === "-" ? await standardInput() : await readTaskFile(flags.task);
-  const parsed = parseJson(text);
-  if (!parsed.ok) throw usage(`${flags.task}: ${parsed.error.message}`);
-  // What is wrong with a task is the coordinator's to say, with a pointer to the place.
-  const tasks = (Array.isArray(parsed.value) ? parsed.value : [parsed.value]) as TaskInput[];
-  if (tasks.length === 0) throw usage(`${flags.task} holds no task`);
-  return tasks;
-}
-
-async function readTaskFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw usage(`${path} cannot be read: ${(error as Error).message}`);
-  }
-}
-
-async function standardInput(): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString("utf8");
+  return readTasks(flags.task);
 }
 
 /** Flags win over what the file says. */

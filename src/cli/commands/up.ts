@@ -5,9 +5,10 @@ import { EXIT } from "../exit-codes.ts";
 import { daysToMs, portNumber, wholeNumber } from "../flags.ts";
 import { onInterrupt, untilAborted } from "../interrupt.ts";
 import { say } from "../io.ts";
+import { webhookFlags, webhookOptions, type WebhookFlags } from "../yard/webhook-flags.ts";
 import { examples, type Finish } from "./common.ts";
 
-interface Flags extends DataFlags {
+interface Flags extends DataFlags, WebhookFlags {
   retentionDays?: number;
   host: string;
   port: number;
@@ -25,7 +26,10 @@ export function registerUp(program: Command, finish: Finish): void {
     .option("--data-dir <dir>", "log, blobs, key; default: <db-path>.yard, else the user's state folder")
     .option("--retention-days <n>", "keep logs, artifacts, workspaces so long; 0: for ever (30)", daysToMs)
     .action(async (flags: Flags) => finish(await up(flags)));
-  examples(command, ["testyard up", "testyard up --worker-count 4 --db-path ./benchmark_db.duckdb"]);
+  examples(webhookFlags(command), [
+    "testyard up",
+    "testyard up --worker-count 4 --db-path ./benchmark_db.duckdb",
+  ]);
 }
 
 async function up(flags: Flags): Promise<number> {
@@ -38,6 +42,7 @@ async function up(flags: Flags): Promise<number> {
     ...dataPlaces(flags),
     workers,
     retentionMs: flags.retentionDays,
+    webhooks: await webhookOptions(flags),
     slots: defaultSlots(Math.max(1, workers)),
     onNote: say,
   });

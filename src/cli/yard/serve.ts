@@ -12,6 +12,7 @@ import {
   WS_MAX_PAYLOAD_BYTES,
 } from "../../platform/index.ts";
 import type { Logger } from "../../ports/index.ts";
+import type { WebhookOptions } from "./webhook-flags.ts";
 import { version } from "../version.ts";
 
 export interface ServeOptions {
@@ -24,6 +25,8 @@ export interface ServeOptions {
   suspectMs?: number | undefined;
   /** Of logs, artifacts and workspaces; 0: for ever. */
   retentionMs?: number | undefined;
+  /** Where webhooks may go, and those of the yard. */
+  webhooks?: WebhookOptions | undefined;
   logger: Logger;
 }
 
@@ -38,6 +41,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     version: version(),
     env: process.env,
     ...(options.retentionMs !== undefined && { retentionMs: options.retentionMs }),
+    ...options.webhooks,
     ...(options.suspectMs !== undefined && { settings: { suspectMs: options.suspectMs } }),
     process: { host: hostname(), pid: process.pid, started },
     startTimeOf: processStartTime,

@@ -9,6 +9,7 @@ import type { RunningServer } from "../../coordinator/index.ts";
 import { createLogger } from "../../platform/index.ts";
 import type { Logger } from "../../ports/index.ts";
 import { readClientKey } from "../../security/index.ts";
+import type { WebhookOptions } from "./webhook-flags.ts";
 import { startWorkers, type WorkerPool } from "./worker-pool.ts";
 
 export interface YardOptions {
@@ -21,6 +22,7 @@ export interface YardOptions {
   retentionMs?: number | undefined;
   workers: number;
   slots: number;
+  webhooks?: WebhookOptions;
   workerEnv?: Readonly<Record<string, string>>;
   onNote: (text: string) => void;
 }
@@ -59,6 +61,7 @@ export async function startYard(options: YardOptions): Promise<Yard> {
     dbPath: options.dbPath,
     coordinatorId: options.coordinatorId,
     retentionMs: options.retentionMs,
+    webhooks: options.webhooks,
     logger: log.logger,
   }).catch(async (error: unknown) => {
     await log.close();

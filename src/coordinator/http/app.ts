@@ -20,9 +20,11 @@ import { probeRoutes } from "./probes.ts";
 import { retryRoutes } from "./retry.ts";
 import { runRoutes } from "./runs.ts";
 import { sqlRoutes } from "./sql.ts";
+import { scheduleRoutes } from "./schedules.ts";
 import { statusRoutes } from "./status.ts";
 import { submitRoutes } from "./submit.ts";
 import { taskRoutes } from "./tasks.ts";
+import { webhookRoutes } from "./webhooks.ts";
 import { workerRoutes } from "./workers.ts";
 
 const HEADER_BYTES = 16 * 1024;
@@ -66,6 +68,8 @@ export function createApp(context: HttpContext): FastifyInstance {
     runRoutes,
     historyRoutes,
     feedRoutes,
+    webhookRoutes,
+    scheduleRoutes,
     blobRoutes,
     artifactRoutes,
     logRoutes,

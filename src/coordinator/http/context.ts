@@ -3,6 +3,7 @@ import type { BlobStore } from "../../blobs/index.ts";
 import type { EventLog } from "../../log/index.ts";
 import type { Clock, Logger, Random } from "../../ports/index.ts";
 import type { Results } from "../../results/index.ts";
+import type { Automation } from "../automation.ts";
 import type { Coordinator } from "../coordinator.ts";
 import type { FeedHub } from "../feed.ts";
 import type { EventMetrics } from "../metrics/index.ts";
@@ -11,6 +12,7 @@ import type { TaskSignals } from "../task-signals.ts";
 
 export interface HttpContext {
   coordinator: Coordinator;
+  automation: Automation;
   feed: FeedHub;
   signals: TaskSignals;
   log: EventLog;

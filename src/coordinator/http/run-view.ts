@@ -1,5 +1,5 @@
 /** Runs as the API shows them: from memory while the state holds them, from the results afterwards. */
-import { currentEnd, openCount, runState, type Run, type State } from "../../core/index.ts";
+import { currentEnd, openCount, runState, type EndedRun, type Run, type State } from "../../core/index.ts";
 import type { RunView } from "../../protocol/index.ts";
 import type { ResultRun } from "../../results/index.ts";
 
@@ -36,6 +36,14 @@ export function newestRuns(state: State, slice: RunSlice, { project, name }: Run
 
 export function byNewest(a: { run_id: string }, b: { run_id: string }): number {
   return a.run_id < b.run_id ? 1 : -1;
+}
+
+/** A run as it was at its end, whatever became of it since. */
+export function endedRunView(run: EndedRun): RunView {
+  const { run_id, project, run_key, name, opened_at, total, superseded, at: ended_at } = run;
+  const counts = { pending: 0, queued: 0, assigned: 0, running: 0, poisoned: 0, ...run.counts };
+  const named = { run_id, project, run_key, name, opened_at };
+  return { ...named, total, counts, open: 0, ended_at, superseded, state: run.verdict };
 }
 
 /** A run that memory has forgotten: nothing of it is open. */

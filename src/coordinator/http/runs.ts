@@ -28,6 +28,7 @@ import { refusal, rejected } from "./refusal.ts";
 import { byNewest, newestRuns, resultRunView, runView, type RunFilter } from "./run-view.ts";
 import { CANCEL, CASES, LIST, MAX_CASES, OPEN, SHOW } from "./runs.api.ts";
 import { newId } from "./submission.ts";
+import { addWebhooks, checkWebhooks } from "./webhooks.ts";
 
 const CANCELS_PER_TURN = 1_000;
 
@@ -76,12 +77,15 @@ export function runRoutes(app: FastifyInstance, context: HttpContext): void {
 }
 
 function openRun(context: HttpContext, input: RunInput): string {
-  const { run_key = null, name, project = "default" } = input;
+  const { run_key = null, name, project = "default", webhooks = [] } = input;
+  checkWebhooks(context, webhooks);
   const run_id = newId(context);
   const command = { type: "open_run", run_id, project, run_key, name: name ?? run_key ?? "" } as const;
   const decision = context.coordinator.loop.execute(command);
   if (decision.kind === "rejected") throw rejected(decision.rejection);
-  return decision.answer?.kind === "run" ? decision.answer.run_id : run_id;
+  const opened = decision.answer?.kind === "run" ? decision.answer.run_id : run_id;
+  addWebhooks(context, webhooks, opened);
+  return opened;
 }
 
 function viewOf(state: State, runId: string): RunView {

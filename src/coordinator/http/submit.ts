@@ -24,6 +24,7 @@ import {
   resolveForgotten,
   storeLargePayloads,
 } from "./submission.ts";
+import { addWebhooks, checkWebhooks } from "./webhooks.ts";
 
 const DEFAULT_PROJECT = "default";
 
@@ -32,6 +33,8 @@ interface Order {
   pointerOf: (index: number) => string;
   /** An open run, or what a new one is called. */
   run: { run_id: string } | { run_key: string | null; name: string | null };
+  /** Told of the run's ends. */
+  webhooks?: readonly string[];
   project: string | null;
   /** The trace that the caller is within. */
   traceparent?: string | undefined;
@@ -81,12 +84,13 @@ function readBulk({ run_id, run, project, tasks }: BulkEnvelope): Order {
     const message = `give "run_id" for an open run or "run" for a new one, not both`;
     throw invalid([{ pointer: "/run", code: "invalid_value", message }]);
   }
-  const { run_key = null, name = null } = run ?? {};
+  const { run_key = null, name = null, webhooks = [] } = run ?? {};
   return {
     inputs: tasks,
     pointerOf: (index) => `/tasks/${index}`,
     run: run_id === undefined ? { run_key, name } : { run_id },
     project: project ?? null,
+    webhooks,
   };
 }
 
@@ -112,7 +116,8 @@ interface Given extends KeyScope {
 }
 
 async function decideOrder(context: HttpContext, { order, project, idempotency }: Given): Promise<Submitted> {
-  const { pointerOf } = order;
+  const { pointerOf, webhooks = [] } = order;
+  checkWebhooks(context, webhooks);
   const { run, isNew } = findRun(context, order, project);
   const drafts = readTasks(order.inputs, pointerOf);
   if (order.traceparent !== undefined) joinTrace(drafts, order.traceparent);
@@ -131,7 +136,7 @@ async function decideOrder(context: HttpContext, { order, project, idempotency }
     idempotency,
     resolved,
   };
-  const decision = execute(context, { command, run, isNew });
+  const decision = execute(context, { command, run, isNew, webhooks });
   if (decision.kind === "rejected") {
     const { rejection } = decision;
     const { code, message, details } = rejection;
@@ -167,11 +172,19 @@ interface FoundRun {
  * state as it would be with the run; nothing can come in between, for nothing here waits.
  */
 export function execute(
-  { coordinator }: HttpContext,
-  { command, run, isNew }: { command: Submit; run: NewRun; isNew: boolean },
+  context: HttpContext,
+  {
+    command,
+    run,
+    isNew,
+    webhooks = [],
+  }: { command: Submit; run: NewRun; isNew: boolean; webhooks?: readonly string[] },
 ): Decision {
-  const { loop } = coordinator;
-  if (!isNew) return loop.execute(command);
+  const { loop } = context.coordinator;
+  if (!isNew) {
+    if (webhooks.length > 0) addWebhooks(context, webhooks, run.run_id);
+    return loop.execute(command);
+  }
   const { project, idempotency } = command;
   const isRepeated = idempotency !== null && loop.state.idempotency.has(`${project}/${idempotency.key}`);
   if (isRepeated) return loop.execute(command);
@@ -185,5 +198,6 @@ export function execute(
     if (preview.kind === "rejected") return preview;
   }
   loop.execute({ type: "open_run", ...run });
+  addWebhooks(context, webhooks, run.run_id);
   return loop.execute(command);
 }

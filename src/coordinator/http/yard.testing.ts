@@ -12,6 +12,7 @@ import { createClock, createRandom } from "../../platform/index.ts";
 import type { ResultDocument } from "../../protocol/index.ts";
 import { silentLogger } from "../../ports/index.ts";
 import { openLocalResults } from "../../results/index.ts";
+import { Automation, type AutomationOptions } from "../automation.ts";
 import { Coordinator } from "../coordinator.ts";
 import { FeedHub } from "../feed.ts";
 import type { Committed } from "../loop.ts";
@@ -19,6 +20,7 @@ import { EventMetrics } from "../metrics/index.ts";
 import { RebuildJob } from "../rebuild-job.ts";
 import { DEFAULT_SETTINGS, type CoordinatorSettings } from "../settings.ts";
 import { TaskSignals } from "../task-signals.ts";
+import { scheduledSubmission } from "../schedules/index.ts";
 import { createApp } from "./app.ts";
 import type { HttpContext } from "./context.ts";
 
@@ -41,6 +43,24 @@ export interface Yard {
   fatal: unknown[];
   closing: AbortController;
   close(): Promise<void>;
+}
+
+/** Sends no webhook: the receiver never takes one, and nothing is started. */
+function automationFor(
+  parts: Pick<AutomationOptions, "loop" | "clock" | "logger">,
+  context: () => HttpContext,
+): Automation {
+  return new Automation({
+    ...parts,
+    webhooks: {
+      policy: { hosts: ["hooks.example.com"], privateHosts: [] },
+      resolver: { addresses: async () => [] },
+      poster: { post: async () => ({ status: 500 }) },
+    },
+    webhookSecret: "",
+    yardUrl: () => "http://127.0.0.1:80",
+    submission: (schedule) => scheduledSubmission(context(), schedule),
+  });
 }
 
 export async function openYard(settings: Partial<CoordinatorSettings> = {}): Promise<Yard> {
@@ -74,6 +94,7 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
   const { loop } = coordinator;
   const committedPosition = () => loop.committedPosition;
   const feed = new FeedHub({ log, clock, state: () => loop.state, committedPosition });
+  const automation = automationFor({ loop, clock, logger }, () => context);
   const signals = new TaskSignals();
   calls.push(
     (committed) => feed.committed(committed),
@@ -82,6 +103,7 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
   );
   const context: HttpContext = {
     coordinator,
+    automation,
     feed,
     signals,
     log,

@@ -7,7 +7,16 @@
 import type { FastifyInstance, RouteShorthandOptions } from "fastify";
 import type { JsonSchema, ProblemCode, Shape } from "../../../protocol/index.ts";
 
-export type Group = "yard" | "tasks" | "runs" | "workers" | "results" | "blobs" | "probes";
+export type Group =
+  | "yard"
+  | "tasks"
+  | "runs"
+  | "workers"
+  | "webhooks"
+  | "schedules"
+  | "results"
+  | "blobs"
+  | "probes";
 
 /** In the address or a header; all are optional unless `required`. */
 export interface Parameter {

@@ -104,7 +104,23 @@ const CALLS: Record<string, () => ReturnType<typeof send>> = {
   listFailures: () => send("GET", "/api/failures?framework=pytest"),
   listReusableCases: () => send("GET", `/api/reusable-cases?inputs=${"1".repeat(64)}`),
   retryRun: () => send("POST", `/api/runs/${ids.run}/retry`, { only: "failed" }),
+  addWebhook: () => send("POST", "/api/webhooks", { url: "https://hooks.example.com/a" }),
+  listWebhooks: () => send("GET", "/api/webhooks"),
+  addRunWebhook: () => send("POST", `/api/runs/${ids.run}/webhooks`, { url: "https://hooks.example.com/b" }),
+  setSchedule: () => send("POST", "/api/schedules", { name: "nightly", cron: "0 3 * * *", tasks: [task] }),
+  runSchedule: () => send("POST", "/api/schedules/nightly/run"),
+  listSchedules: () => send("GET", "/api/schedules"),
+  removeSchedule: () => send("DELETE", "/api/schedules/nightly"),
   cancelRun: () => send("POST", `/api/runs/${ids.run}/cancel`),
+  listDeliveries: () => send("GET", "/api/webhooks/deliveries"),
+  redeliver: () => {
+    const [id = ""] = yard.coordinator.loop.state.deliveries.keys();
+    return send("POST", `/api/webhooks/deliveries/${id}/redeliver`);
+  },
+  removeWebhook: () => {
+    const [id = ""] = yard.coordinator.loop.state.webhooks.keys();
+    return send("DELETE", `/api/webhooks/${id}`);
+  },
   listArtifacts: () => send("GET", `/api/tasks/${ids.done}/artifacts`),
   missingBlobs: () => send("POST", "/api/blobs/missing", { hashes: [SHA] }),
   putBlobs: () => send("POST", "/api/blobs/batch", frame(), BLOB_FRAMES_TYPE),

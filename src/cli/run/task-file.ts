@@ -1,0 +1,28 @@
+/** Tasks as people write them: a file with one or a list of them, or standard input. */
+import { readFile } from "node:fs/promises";
+import { parseJson, type TaskInput } from "../../protocol/index.ts";
+import { usage } from "../errors.ts";
+
+export async function readTasks(path: string): Promise<TaskInput[]> {
+  const text = path === "-" ? await standardInput() : await readTaskFile(path);
+  const parsed = parseJson(text);
+  if (!parsed.ok) throw usage(`${path}: ${parsed.error.message}`);
+  // What is wrong with a task is the coordinator's to say, with a pointer to the place.
+  const tasks = (Array.isArray(parsed.value) ? parsed.value : [parsed.value]) as TaskInput[];
+  if (tasks.length === 0) throw usage(`${path} holds no task`);
+  return tasks;
+}
+
+async function readTaskFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw usage(`${path} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function standardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
