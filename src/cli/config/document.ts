@@ -104,7 +104,7 @@ function flat(issue: { code?: string; path: PropertyKey[]; errors?: unknown; key
   const deep = branches.find((branch) =>
     branch.every(({ code, path }) => path.length > issue.path.length || code === "unrecognized_keys"),
   );
-  return deep ?? [{ code: "invalid_type", path: issue.path, keys: [] }];
+  return deep ?? [{ path: issue.path, keys: [] }];
 }
 
 function keyNode(document: Document, path: readonly string[], key: string): unknown {
