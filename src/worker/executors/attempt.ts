@@ -263,8 +263,8 @@ export class Attempt implements RunningAttempt {
     if (ran === null || (ran.result === null && artifacts.length === 0))
       return { document: null, problem: null };
     const { project } = this.#assignment;
-    const { adapter, plan } = ran.suite;
-    const place = { project, framework: adapter?.name ?? "command", suite: plan.folder };
+    const { adapter, plan, root } = ran.suite;
+    const place = { project, framework: adapter?.name ?? "command", suite: plan.folder, root };
     const text = JSON.stringify(documentOf(ran.result, place, artifacts));
     const bytes = Buffer.from(text, "utf8");
     if (bytes.length <= INLINE_DOCUMENT_BYTES) return { document: text, problem: null };

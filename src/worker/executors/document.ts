@@ -3,7 +3,7 @@
  * in every run. Beyond the number of cases that a document may hold, the counts stay right and the cases end.
  */
 import { createHash } from "node:crypto";
-import { posix } from "node:path";
+import { posix, resolve, sep } from "node:path";
 import type { CaseCounts } from "../../core/index.ts";
 import type { CaseResult, SuiteResult } from "../../adapters/index.ts";
 import type { Artifact, ReportedCase, ResultDocument } from "../../protocol/index.ts";
@@ -16,6 +16,8 @@ export interface SuitePlace {
   framework: string;
   /** Of the suite within the workspace, POSIX; "." is the workspace itself. */
   suite: string;
+  /** Where the suite lay on this worker, absolute. */
+  root: string;
 }
 
 /** @param result null: a plain command, which has no cases */
@@ -35,7 +37,21 @@ export function hashOf(bytes: Uint8Array | string): string {
 
 function reported(each: CaseResult, place: SuitePlace): ReportedCase {
   const file = pathInWorkspace(each.file, place.suite).slice(0, FILE_CHARS);
-  return { ...each, test_id: testId({ ...each, file }, place), file };
+  const { message, detail } = each;
+  return {
+    ...each,
+    test_id: testId({ ...each, file }, place),
+    file,
+    ...(message !== undefined && { message: withoutFolder(message, place) }),
+    ...(detail !== undefined && { detail: withoutFolder(detail, place) }),
+  };
+}
+
+/** Paths as their owner knows them: where a worker keeps its copy helps nobody, and is another on each. */
+function withoutFolder(text: string, { root, suite }: SuitePlace): string {
+  if (posix.isAbsolute(suite)) return text;
+  const top = resolve(root, posix.relative(suite, "."));
+  return text.replaceAll(`file://${top}/`, "").replaceAll(`${top}${sep}`, "");
 }
 
 /** SHA-256 of (project, framework, file, name, parameters); never of worker, run or time. */
