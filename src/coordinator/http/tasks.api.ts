@@ -100,13 +100,21 @@ export const RETRY = described({
   problems: ["task_unknown", "task_passed", "dependency_failed", ...RETRY_PROBLEMS],
 });
 
+const HEADERS = {
+  ...IDEMPOTENCY,
+  traceparent: {
+    description: "W3C Trace Context of the caller: the run joins its trace.",
+    schema: { type: "string" },
+  },
+};
+
 export const SUBMIT = described(
   {
     id: "submitTask",
     group,
     summary: "Submits one task; it gets a run of its own unless one is named",
     query: { run_id: { ...RUN_ID, description: "An open run that it joins." }, project: PROJECT },
-    headers: IDEMPOTENCY,
+    headers: HEADERS,
     takes: taskInput,
     status: 201,
     answers: submittedTask,
@@ -119,7 +127,7 @@ export const SUBMIT_MANY = described(
     id: "submitTasks",
     group,
     summary: "Submits many tasks at once: all of them, or none",
-    headers: IDEMPOTENCY,
+    headers: HEADERS,
     takes: bulkInput,
     status: 201,
     answers: submitAnswer,
