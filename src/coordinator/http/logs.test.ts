@@ -70,6 +70,27 @@ describe("reading a log", () => {
   });
 });
 
+test("a log that was thinned out is told apart from one that never was", async () => {
+  const { loop } = yard.coordinator;
+  const [with_log = "", without = ""] = ids;
+  for (const [task_id, log_bytes] of [
+    [with_log, 10],
+    [without, 0],
+  ] as const) {
+    const result = {
+      ...{ outcome: "passed" as const, exit_code: 0, signal: null, started_at: loop.now, duration_ms: 5 },
+      ...{ usage: null, counts: null, document: null, log_bytes, error: null },
+    } as const;
+    const worker = { worker_id: "w1", incarnation: "w1/1" };
+    loop.execute({ type: "finish_attempt", task_id, attempt: 1, ...worker, result });
+  }
+  await loop.committed();
+  await yard.context.results.reached(loop.committedPosition);
+  const expired = await get(`/api/tasks/${with_log}/logs`);
+  expect([expired.statusCode, expired.json<{ code: string }>().code]).toEqual([410, "log_expired"]);
+  expect((await get(`/api/tasks/${without}/logs`)).statusCode).toBe(200);
+});
+
 describe("searching logs", () => {
   test("finds a line at the front of 50 MB, and the process goes on meanwhile", async () => {
     const filler = Buffer.alloc(50_000_000, "a line that does not hold it at all\n");
