@@ -77,10 +77,9 @@ test("a log that was thinned out is told apart from one that never was", async (
     [with_log, 10],
     [without, 0],
   ] as const) {
-    const result = {
-      ...{ outcome: "passed" as const, exit_code: 0, signal: null, started_at: loop.now, duration_ms: 5 },
-      ...{ usage: null, counts: null, document: null, log_bytes, error: null },
-    } as const;
+    const run = { outcome: "passed", exit_code: 0, signal: null } as const;
+    const times = { started_at: loop.now, duration_ms: 5, usage: null, counts: null };
+    const result = { ...run, ...times, document: null, log_bytes, error: null };
     const worker = { worker_id: "w1", incarnation: "w1/1" };
     loop.execute({ type: "finish_attempt", task_id, attempt: 1, ...worker, result });
   }
