@@ -15,6 +15,7 @@ import type {
   ResultDocument,
   RebuildStatus,
   ReusableCase,
+  RunTaskView,
   RunView,
   SqlAnswer,
   StatusView,
@@ -122,6 +123,10 @@ export interface Client extends AutomationCalls {
   cancelRun(runId: string): Promise<RunView>;
   /** Repeats what has ended without success; an empty list when nothing has. */
   retryRun(runId: string, options?: RetryOptions): Promise<SubmitAnswer>;
+  /** With all their attempts, oldest first: what a report is made of. */
+  runTasks(runId: string): AsyncIterable<RunTaskView>;
+  /** The newest earlier run of the same project and name that has ended. */
+  previousRun(runId: string): Promise<RunView | null>;
   /**
    * What happens in a run from its beginning on, each thing once, over broken connections too; until the
    * signal aborts or the reader stops.
@@ -141,8 +146,8 @@ export interface Client extends AutomationCalls {
   artifacts(taskId: string): Promise<ArtifactView[]>;
   /** The bytes of one of them. */
   artifact(taskId: string, name: ArtifactName & { signal?: AbortSignal }): AsyncIterable<Uint8Array>;
-  /** The cases that count, of a whole run. */
-  cases(runId: string): AsyncIterable<CaseView>;
+  /** Of a whole run: the cases that count, or those of all attempts. */
+  cases(runId: string, options?: { attempts?: "final" | "all" }): AsyncIterable<CaseView>;
   /** One SELECT over the results. Values for `?` are given in order. */
   query(sql: string, options?: SqlQueryOptions): Promise<SqlAnswer>;
   /** Makes the results anew from the log; resolves when that is begun. */
@@ -163,6 +168,7 @@ export interface Client extends AutomationCalls {
 
 const CASES_PER_PAGE = 10_000;
 const TASKS_PER_PAGE = 500;
+const RUN_TASKS_PER_PAGE = 1_000;
 
 export function connect(options: ConnectOptions): Client {
   const requests = new Requests(options);
@@ -189,8 +195,11 @@ export function connect(options: ConnectOptions): Client {
     searchRunLogs: (id, q, more = {}) => searchLogs(requests, runPath(id), { q, ...more }),
     artifacts: (id) => listArtifacts(requests, id),
     artifact: (id, name) => readArtifact(requests, id, name),
-    cases: (id) =>
-      everyItem((cursor) => get<Page<CaseView>>(`${runPath(id)}/cases`, { limit: CASES_PER_PAGE, cursor })),
+    cases: (id, { attempts } = {}) =>
+      everyItem((cursor) => {
+        const query = { limit: CASES_PER_PAGE, cursor, attempts };
+        return get<Page<CaseView>>(`${runPath(id)}/cases`, query);
+      }),
     document: async (ref) => JSON.parse(await documentText(requests, ref)) as ResultDocument,
     blobTransport: () => createBlobTransport(requests),
     ...workerCalls(requests),
@@ -257,6 +266,13 @@ function runCalls(requests: Requests) {
     },
     retryRun: (id: string, { idempotencyKey, ...json }: RetryOptions = {}) =>
       requests.json<SubmitAnswer>({ ...keyed(idempotencyKey), path: `${runPath(id)}/retry`, json }),
+    runTasks: (id: string) =>
+      everyItem((cursor) => {
+        const query = { limit: RUN_TASKS_PER_PAGE, cursor };
+        return requests.json<Page<RunTaskView>>({ path: `${runPath(id)}/tasks`, query });
+      }),
+    previousRun: async (id: string) =>
+      (await requests.json<{ run: RunView | null }>({ path: `${runPath(id)}/previous` })).run,
     cancelRun: (id: string) =>
       requests.json<RunView>({ method: "POST", path: `${runPath(id)}/cancel`, isRepeatable: true }),
   };

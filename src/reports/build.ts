@@ -5,7 +5,8 @@ import type { AttemptReport, CaseReport, RunReport, TaskReport, Totals } from ".
 import { verdict } from "./verdict.ts";
 
 export function buildReport(facts: RunFacts): RunReport {
-  const ran = facts.tasks.flatMap(casesOf);
+  const deciding = decidingTasks(facts.tasks);
+  const ran = deciding.flatMap(casesOf);
   const cases = [...ran, ...problemCases(facts.problems, ran)];
   const totals = count(cases, facts.tasks.length);
   return {
@@ -13,7 +14,7 @@ export function buildReport(facts: RunFacts): RunReport {
     started_at: facts.started_at,
     ended_at: facts.ended_at,
     duration_ms: Math.max(0, facts.ended_at - facts.started_at),
-    verdict: verdict(facts.tasks, totals),
+    verdict: verdict(deciding, totals),
     totals,
     environment: { ...facts.environment },
     merged_from: [],
@@ -23,6 +24,23 @@ export function buildReport(facts: RunFacts): RunReport {
     tasks: facts.tasks.map(taskReport),
     cases,
   };
+}
+
+/** A task that another one of the run repeats says only what had failed before. */
+function decidingTasks(tasks: readonly TaskFacts[]): TaskFacts[] {
+  const byId = new Map(tasks.map((task) => [task.task_id, task]));
+  const repeated = new Set(tasks.flatMap(({ retry_of }) => retry_of ?? []));
+  return tasks
+    .filter(({ task_id }) => !repeated.has(task_id))
+    .map((task) => {
+      let attempts = task.attempts;
+      for (let of = task.retry_of; of != null; ) {
+        const earlier = byId.get(of);
+        attempts = [...(earlier?.attempts ?? []), ...attempts];
+        of = earlier?.retry_of ?? null;
+      }
+      return { ...task, attempts };
+    });
 }
 
 function count(cases: readonly CaseReport[], tasks: number): Totals {

@@ -73,6 +73,8 @@ export interface TaskFacts {
   suite: string;
   state: TaskState;
   reason: string | null;
+  /** The task that this one repeats. In the same run it then decides in the place of that one. */
+  retry_of?: string | null | undefined;
   /** Its result was taken over from there instead of running it again. */
   reused_from?: ReusedFrom | null | undefined;
   attempts: readonly AttemptFacts[];

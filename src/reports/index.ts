@@ -1,9 +1,6 @@
 /** Reports of a run: one model, several ways to print it. */
 export { buildReport } from "./build.ts";
 export { compareRuns, type EarlierRun } from "./compare.ts";
-/** Only when it is asked for: the library that draws its charts takes a tenth of a second to load. */
-export const loadHtml = () => import("./html/html.ts");
-export type { HtmlParts } from "./html/html.ts";
 export type {
   AttemptFacts,
   CaseFacts,
@@ -13,6 +10,9 @@ export type {
   RunFacts,
   TaskFacts,
 } from "./facts.ts";
+/** Only when it is asked for: the library that draws its charts takes a tenth of a second to load. */
+export const loadHtml = () => import("./html/html.ts");
+export type { HtmlParts } from "./html/html.ts";
 export { toJson } from "./json.ts";
 export { toJunit } from "./junit.ts";
 export { toMarkdown } from "./markdown.ts";

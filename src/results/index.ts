@@ -15,6 +15,7 @@ export type {
   ResultRun,
   ResultTask,
 } from "./queries.ts";
+export type { RunTask } from "./run-report.ts";
 export { openLocalResults, type Results } from "./results.ts";
 export type { RebuildReport } from "./rebuild.ts";
 export { startResults } from "./start.ts";

@@ -14,6 +14,7 @@ import { learnedDurations } from "./learned-durations.ts";
 import { listCases } from "./case-list.ts";
 import { conditions, wholeNumber } from "./conditions.ts";
 import type { Reader, SqlRow } from "./reader.ts";
+import { RUN_REPORT_QUERIES } from "./run-report.ts";
 
 export type { ResultRun } from "./run-list.ts";
 export type { ResultState } from "./result-state.ts";
@@ -216,6 +217,7 @@ export const QUERIES = {
   digests,
   recentFailures,
   reusableCases,
+  ...RUN_REPORT_QUERIES,
 } as const;
 
 export type QueryName = keyof typeof QUERIES;

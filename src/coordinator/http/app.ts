@@ -18,6 +18,7 @@ import { openApiRoutes } from "./openapi/routes.ts";
 import { answerError, refusal, sendProblem } from "./refusal.ts";
 import { probeRoutes } from "./probes.ts";
 import { retryRoutes } from "./retry.ts";
+import { runReportRoutes } from "./run-report.ts";
 import { runRoutes } from "./runs.ts";
 import { sqlRoutes } from "./sql.ts";
 import { scheduleRoutes } from "./schedules.ts";
@@ -67,6 +68,7 @@ export function createApp(context: HttpContext): FastifyInstance {
     retryRoutes,
     runRoutes,
     historyRoutes,
+    runReportRoutes,
     feedRoutes,
     webhookRoutes,
     scheduleRoutes,

@@ -73,6 +73,10 @@ export const CASES = described({
   summary: "The test cases of a run, of the attempts that count",
   params,
   query: {
+    attempts: {
+      description: "`all` lists the cases of earlier attempts too.",
+      schema: { type: "string", enum: ["final", "all"] },
+    },
     outcome: { description: "Only these, several with commas: `failed,error`.", schema: { type: "string" } },
     limit: limit(MAX_CASES),
     cursor: CURSOR,

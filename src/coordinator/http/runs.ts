@@ -64,13 +64,14 @@ export function runRoutes(app: FastifyInstance, context: HttpContext): void {
     return fresh(context, reply, position).send(value);
   });
   app.get("/api/runs/:id/cases", CASES, async (request, reply) => {
-    const query = readQuery(request, ["outcome", "limit", "cursor", "consistent"]);
+    const query = readQuery(request, ["attempts", "outcome", "limit", "cursor", "consistent"]);
     const outcomes = readOutcomes(query.outcome);
     const run_id = paramOf(request, "id");
     const { position } = await findRun(context, run_id);
     const after = readCursor("cases", query.cursor);
     const limit = readLimit(query.limit, MAX_CASES);
-    const page = await casePage(context, run_id, { limit, after, outcomes });
+    const attempts = readAttempts(query.attempts);
+    const page = await casePage(context, run_id, { limit, after, outcomes, attempts });
     linkNext(request, reply, page);
     return fresh(context, reply, Math.min(position, context.results.status().watermark)).send(page);
   });
@@ -154,11 +155,17 @@ async function cancelRun({ coordinator }: HttpContext, run_id: string): Promise<
 async function casePage(
   { results }: HttpContext,
   run_id: string,
-  { limit, after, outcomes }: CaseSlice,
+  { limit, after, outcomes, attempts }: CaseSlice,
 ): Promise<Page<CaseView>> {
   const place = after === null ? {} : { after: readPlace(after) };
   const filter = outcomes === null ? {} : { outcomes };
-  const rows = await results.query("cases", { run_id, limit: limit + 1, ...place, ...filter });
+  const rows = await results.query("cases", {
+    run_id,
+    attempts,
+    limit: limit + 1,
+    ...place,
+    ...filter,
+  });
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   const hasMore = rows.length > limit && last !== undefined;
@@ -169,6 +176,13 @@ interface CaseSlice {
   limit: number;
   after: string | null;
   outcomes: CaseOutcome[] | null;
+  attempts: "final" | "all";
+}
+
+function readAttempts(text: string | undefined): "final" | "all" {
+  if (text === undefined || text === "final") return "final";
+  if (text === "all") return "all";
+  throw badParameter("attempts", `"attempts" must be final or all`);
 }
 
 const writePlace = ({ task_id, attempt, case_number }: CasePlace): string =>
