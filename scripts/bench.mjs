@@ -1,4 +1,4 @@
-// npm run bench -- throughput|spawn … : one of our own benchmarks; without a name, with or without flags,
+// npm run bench -- throughput|spawn|reports … : one of our own benchmarks; without a name, with or without flags,
 // ours and the peers in turns (bench/run.mjs, whose dependencies live in that folder).
 import { join } from "node:path";
 import { ensureBuilt } from "./lib/build.mjs";

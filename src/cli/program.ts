@@ -20,6 +20,7 @@ import { registerInit } from "./commands/init.ts";
 import { registerLogs } from "./commands/logs.ts";
 import { registerQuery } from "./commands/query.ts";
 import { registerRestore } from "./commands/restore.ts";
+import { registerReport } from "./commands/report.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerScrub } from "./commands/scrub.ts";
 import { registerSchedule } from "./commands/schedule.ts";
@@ -53,6 +54,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
   "Look:": {
     registerTasks,
     registerTask,
+    registerReport,
     registerExplain,
     registerLogs,
     registerArtifacts,

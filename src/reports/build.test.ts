@@ -91,3 +91,21 @@ describe("the verdict of a run", () => {
     expect(buildReport(aRun(tasks.map((task) => aTask(task)))).verdict.exit_code).toBe(exit_code);
   });
 });
+
+describe("a task that was retried within its run", () => {
+  it("counts by the task that repeats it, and is flaky when that one passes", () => {
+    const bad = aTask({
+      task_id: "old",
+      state: "failed",
+      attempts: [anAttempt({ outcome: "failed", cases: [aCase("a", "failed")] })],
+    });
+    const good = aTask({
+      task_id: "new",
+      retry_of: "old",
+      attempts: [anAttempt({ cases: [aCase("a", "passed")] })],
+    });
+    const report = buildReport(aRun([bad, good]));
+    expect(report.totals).toMatchObject({ tasks: 2, cases: 1, passed: 1, failed: 0, flaky: 1 });
+    expect(report.verdict.exit_code).toBe(0);
+  });
+});

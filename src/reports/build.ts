@@ -19,7 +19,8 @@ export function buildReport(facts: RunFacts): RunReport {
     environment: { ...facts.environment },
     merged_from: [],
     hardware: hardwareOf(facts.tasks),
-    workers: workersOf(facts.tasks),
+    // What was taken over has cost this run nothing.
+    workers: workersOf(facts.tasks.filter(({ reused_from }) => reused_from == null)),
     previous: null,
     tasks: facts.tasks.map(taskReport),
     cases,

@@ -21,8 +21,10 @@ export function compareRuns(report: Pick<RunReport, "cases">, earlier: EarlierRu
   const cases = found as Record<Change, ComparedCase[]>;
   for (const [key, it] of now) {
     const old = before.get(key) ?? null;
+    const changes = changesOf(it, old);
+    if (changes.length === 0) continue;
     const compared = comparedCase(it, { before: old, now: it });
-    for (const change of changesOf(it, old)) cases[change].push(compared);
+    for (const change of changes) cases[change].push(compared);
   }
   for (const [key, old] of before) {
     if (!now.has(key)) cases.gone.push(comparedCase(old, { before: old, now: null }));
@@ -70,12 +72,12 @@ function differenceMs({ before_ms, now_ms }: ComparedCase): number {
 /** Equal names are told apart by their order. */
 function keyed(cases: readonly CaseReport[]): Map<string, CaseReport> {
   const found = new Map<string, CaseReport>();
-  const seen = new Map<string, number>();
+  const repeats = new Map<string, number>();
   for (const it of cases) {
     const name = it.test_id ?? JSON.stringify([it.framework, it.suite, it.file, it.name]);
-    const nth = seen.get(name) ?? 0;
-    seen.set(name, nth + 1);
-    found.set(`${name} ${nth}`, it);
+    const nth = found.has(name) ? (repeats.get(name) ?? 0) + 1 : 0;
+    if (nth > 0) repeats.set(name, nth);
+    found.set(nth === 0 ? name : `${name} ${nth}`, it);
   }
   return found;
 }

@@ -43,13 +43,13 @@ function suiteLines(name: string, cases: readonly CaseReport[], report: RunRepor
 }
 
 function countsOf(cases: readonly CaseReport[]): Record<string, string> {
-  const number = (outcome: CaseReport["outcome"]) =>
-    String(cases.filter((it) => it.outcome === outcome).length);
+  const counts = { passed: 0, failed: 0, error: 0, skipped: 0 };
+  for (const { outcome } of cases) counts[outcome] += 1;
   return {
     tests: String(cases.length),
-    failures: number("failed"),
-    errors: number("error"),
-    skipped: number("skipped"),
+    failures: String(counts.failed),
+    errors: String(counts.error),
+    skipped: String(counts.skipped),
   };
 }
 
@@ -114,7 +114,9 @@ function attributes(values: Record<string, string>): string {
 
 /** `>` as well: `]]>` may not stand in text. */
 function escaped(text: string): string {
-  return cleanText(text)
+  const clean = cleanText(text);
+  if (!/[&<>"]/.test(clean)) return clean;
+  return clean
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")

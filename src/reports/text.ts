@@ -15,12 +15,18 @@ const NOT_XML = /[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 /** Direction overrides let a name read otherwise than it is. */
 const DECEIVING = /[\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
+/** Nearly all text is of these, and then there is nothing to do; \x20 to \x7e are the printable ones. */
+const PLAIN = /^[\t\n\x20-\x7e]*$/;
+const PLAIN_LINE = /^[\x21-\x7e]*(?: [\x21-\x7e]+)*$/;
+
 export function cleanText(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text.replace(ESCAPE_SEQUENCES, "").replace(/\r\n?/g, "\n").replace(NOT_XML, "");
 }
 
 /** One line for a terminal: nothing in it can move the cursor. */
 export function oneLine(text: string): string {
+  if (PLAIN_LINE.test(text)) return text;
   return cleanText(text).replace(DECEIVING, "").replace(/\s+/g, " ").trim();
 }
 

@@ -1,9 +1,8 @@
 /**
- * What the report of a past run is made of: its tasks with every attempt and the machine of each, and its
- * cases, both in pages that begin after the last one seen, so that a run of any size is read in equal bites.
+ * What the report of a past run is made of, beside its cases: its tasks with every attempt and the machine of
+ * each, in pages that begin after the last one seen, so that a run of any size is read in equal bites.
  */
 import type { AttemptOutcome, Capabilities, EndState } from "../core/index.ts";
-import type { ResultCase } from "./queries.ts";
 import type { Reader, SqlRow } from "./reader.ts";
 
 export interface RunTask {
@@ -33,20 +32,6 @@ export interface RunAttempt {
   hw_class: string | null;
   capabilities: Capabilities | null;
   artifacts: { path: string; sha256: string; size_bytes: number }[];
-}
-
-export interface CasePlace {
-  task_id: string;
-  attempt: number;
-  case_number: number;
-}
-
-export interface CasesAfter {
-  run_id: string;
-  attempts: "final" | "all";
-  /** null: from the beginning. */
-  after: CasePlace | null;
-  limit: number;
 }
 
 export const RUN_REPORT_QUERIES = {
@@ -83,20 +68,6 @@ export const RUN_REPORT_QUERIES = {
         };
       }),
     }));
-  },
-
-  async casesAfter(db: Reader, { run_id, attempts, after, limit }: CasesAfter): Promise<ResultCase[]> {
-    const { task_id = "", attempt = 0, case_number = 0 } = after ?? {};
-    const which = attempts === "all" ? "" : "AND is_final";
-    const rows = await db.rows(
-      `SELECT task_id, attempt, is_final, case_number, test_id, framework, file, name, parameters, outcome,
-              duration_ms, message, detail, stdout, stderr, retries, expected_failure, worker_id
-       FROM cases WHERE run_id = $1 ${which} AND task_id >= $2
-         AND (task_id, attempt, case_number) > ($2, CAST($3 AS BIGINT), CAST($4 AS BIGINT))
-       ORDER BY task_id, attempt, case_number LIMIT ${Math.trunc(limit)}`,
-      [run_id, task_id, String(attempt), String(case_number)],
-    );
-    return rows as unknown as ResultCase[];
   },
 
   /** The newest run before this one with its project and name of which nothing is open. */

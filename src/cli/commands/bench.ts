@@ -46,7 +46,21 @@ export function registerBench(program: Command, finish: Finish): void {
       finish(EXIT.passed);
     });
   examples(printsJson(query), ["testyard bench query --attempts 1000000 --json"]);
+  registerReports(bench, finish);
   examples(bench, ["testyard bench throughput --tasks 50000 --workers 4", "testyard bench spawn"]);
+}
+
+function registerReports(bench: Command, finish: Finish): void {
+  const reports = bench
+    .command("reports")
+    .description("the reports of one large run, in every format")
+    .option("--cases <n>", "how many", wholeNumber(1, 1_000_000), 100_000)
+    .action(async (flags: Flags & { cases: number }) => {
+      const { benchReports } = await import("../bench/reports.ts");
+      show(await benchReports(flags), flags);
+      finish(EXIT.passed);
+    });
+  examples(printsJson(reports), ["testyard bench reports --cases 100000 --json"]);
 }
 
 function show(report: object, { json }: Pick<Flags, "json">): void {

@@ -42,6 +42,7 @@ export async function attach(runId: string, flags: AttachFlags): Promise<number>
     problems: [],
     workspace: process.cwd(),
     flags,
+    client,
     coordinator: { flag: coordinatorFlag(flags) },
   });
 }

@@ -1,10 +1,14 @@
 /** The end of a run: one report, printed and written, and the code that the program ends with. */
-import { buildReport, renderSummary, type ProblemFacts, type RunReport } from "../../reports/index.ts";
-import type { ExitCode } from "../exit-codes.ts";
-import { paintFor, print, printJson, say } from "../io.ts";
+import type { Client } from "../../client/index.ts";
+import { buildReport, compareRuns, type ProblemFacts, type RunReport } from "../../reports/index.ts";
+import { withHardware, withLogTails } from "../report/attempt-facts.ts";
+import { keepReport, keptReports } from "../report/kept.ts";
+import { previousReport } from "../report/past-run.ts";
+import { showReport } from "../report/show.ts";
 import { environmentOf } from "./environment.ts";
-import { writeReports, type ReportFlags } from "./reports.ts";
+import type { ReportFlags } from "./reports.ts";
 import type { RunBook } from "./run-book.ts";
+import type { FoundSuite } from "./suites.ts";
 
 export interface Conclusion {
   run: RunReport["run"];
@@ -12,31 +16,48 @@ export interface Conclusion {
   book: RunBook;
   problems: readonly ProblemFacts[];
   workspace: string;
+  client: Client;
+  /** What was looked for here; absent for a run that somebody else started. */
+  found?: readonly FoundSuite[];
   /** The coordinator goes on after this command, so logs can be asked for. */
   coordinator: { flag: string } | null;
   flags: ReportFlags & { json?: true };
 }
 
 export async function conclude(what: Conclusion): Promise<number> {
+  const { client, workspace } = what;
+  const facts = await withHardware(client, await what.book.facts());
   const report = buildReport({
     run: what.run,
     started_at: what.startedAt,
     ended_at: Date.now(),
-    environment: await environmentOf(what.workspace),
-    tasks: await what.book.facts(),
+    environment: await environmentOf(workspace, toolsOf(what.found ?? [])),
+    tasks: await withLogTails(client, facts),
     problems: what.problems,
   });
-  const written = await writeReports(report, what.flags);
-  if (what.flags.json) printJson(report);
-  else print(summaryOf(report, what.coordinator));
-  for (const path of written) say(`report: ${path}`);
-  return report.verdict.exit_code satisfies ExitCode;
+  const earlier = await earlierOf(report, what);
+  const compared = { ...report, previous: earlier === null ? null : compareRuns(report, earlier) };
+  await keepReport(workspace, compared);
+  return showReport(compared, { flags: what.flags, coordinator: what.coordinator });
 }
 
-function summaryOf(report: RunReport, coordinator: Conclusion["coordinator"]): string {
-  const paint = paintFor(process.stdout);
-  if (coordinator === null) return renderSummary(report, { paint });
-  const logCommand = (id: string, attempt: number): string =>
-    `testyard logs ${id} --attempt ${attempt}${coordinator.flag}`;
-  return renderSummary(report, { paint, logCommand });
+/**
+ * A yard that goes on knows the runs of everybody; one that goes with this run is asked by nobody else, and
+ * what is kept here says more than its results.
+ */
+async function earlierOf(report: RunReport, what: Conclusion): Promise<RunReport | null> {
+  const { run_id, project, name } = report.run;
+  if (what.coordinator !== null && run_id !== "")
+    return previousReport(what.client, run_id).catch(() => null);
+  return keptReports(what.workspace).find(
+    (it) => it.run.run_id !== run_id && it.run.project === project && it.run.name === name,
+  );
+}
+
+function toolsOf(found: readonly FoundSuite[]): Record<string, string> {
+  return Object.fromEntries(
+    found.flatMap(({ adapter, discovery: { interpreter } }) =>
+      interpreter === undefined ? [] : [[adapter.name, interpreter] as const],
+    ),
+  );
 }

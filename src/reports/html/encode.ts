@@ -27,34 +27,38 @@ export function pageData(report: RunReport): PageData {
     title: cut(title, NAME_CHARS),
     cases: cases.map((it) => numbers.get(it) ?? 0),
   }));
-  const cases = report.cases.map((it) => ({
-    ...it,
-    fileNumber: lists.files.of(oneLine(it.file)),
-    suiteNumber: lists.suites.of(oneLine(`${it.framework ?? "command"} ${it.suite}`)),
-    workerNumber: it.worker_id === null ? -1 : lists.workers.of(oneLine(it.worker_id)),
-  }));
   const tails = new Allowance(TAIL_CHARS);
   const tasks = report.tasks.map((task) => pageTask(task, { workers: lists.workers, hardware, tails }));
   return {
     tasks,
     hardware: report.hardware.map(hardwareText),
-    cases: {
-      names: cases.map(({ name }) => cut(oneLine(name), NAME_CHARS)),
-      outcomes: cases.map(({ outcome }) => outcome[0] ?? "p").join(""),
-      flags: cases.map(flagsOf).join(""),
-      files: cases.map(({ fileNumber }) => fileNumber),
-      suites: cases.map(({ suiteNumber }) => suiteNumber),
-      workers: cases.map(({ workerNumber }) => workerNumber),
-      tasks: cases.map(({ task_id }) => (task_id === null ? -1 : (taskNumbers.get(task_id) ?? -1))),
-      attempts: cases.map(({ attempt }) => attempt),
-      durations: cases.map(({ duration_ms }) => Math.round(duration_ms)),
-      ids: cases.map(({ test_id }) => (test_id ?? "").slice(0, ID_DIGITS)),
-    },
+    cases: columns(report.cases, { lists, taskNumbers }),
     texts: textsOf(report.cases, groups),
     groups,
     files: lists.files.names,
     workers: lists.workers.names,
     suites: lists.suites.names,
+  };
+}
+
+interface Numbers {
+  lists: Readonly<Record<"files" | "workers" | "suites", Numbered>>;
+  taskNumbers: ReadonlyMap<string, number>;
+}
+
+function columns(cases: readonly CaseReport[], { lists, taskNumbers }: Numbers): PageData["cases"] {
+  const { files, workers, suites } = lists;
+  return {
+    names: cases.map(({ name }) => cut(oneLine(name), NAME_CHARS)),
+    outcomes: cases.map(({ outcome }) => outcome[0] ?? "p").join(""),
+    flags: cases.map(flagsOf).join(""),
+    files: cases.map(({ file }) => files.of(oneLine(file))),
+    suites: cases.map(({ framework, suite }) => suites.of(oneLine(`${framework ?? "command"} ${suite}`))),
+    workers: cases.map(({ worker_id }) => (worker_id === null ? -1 : workers.of(oneLine(worker_id)))),
+    tasks: cases.map(({ task_id }) => (task_id === null ? -1 : (taskNumbers.get(task_id) ?? -1))),
+    attempts: cases.map(({ attempt }) => attempt),
+    durations: cases.map(({ duration_ms }) => Math.round(duration_ms)),
+    ids: cases.map(({ test_id }) => (test_id ?? "").slice(0, ID_DIGITS)),
   };
 }
 
