@@ -1,5 +1,5 @@
-// npm run bench -- throughput|spawn|reports … : one of our own benchmarks; without a name, with or without flags,
-// ours and the peers in turns (bench/run.mjs, whose dependencies live in that folder).
+// npm run bench -- throughput|spawn|query|reports …: one of our own benchmarks; without a name, with or
+// without flags, ours and the peers in turns (bench/run.mjs, whose dependencies live in that folder).
 import { join } from "node:path";
 import { ensureBuilt } from "./lib/build.mjs";
 import { become, ROOT } from "./lib/process.mjs";

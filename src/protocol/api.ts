@@ -5,7 +5,7 @@
 import * as z from "zod/mini";
 import { attemptResult, capabilities } from "./frames.ts";
 import { named } from "./named.ts";
-import { artifact, caseOutcome } from "./result-document.ts";
+import { caseOutcome } from "./result-document.ts";
 
 const text = z.string();
 const count = z.int().check(z.minimum(0));
@@ -299,40 +299,6 @@ const caseShape = {
 
 export const caseView = named("Case", z.object(caseShape), "One test case of an attempt.");
 
-export const runTaskView = named(
-  "RunTask",
-  z.object({
-    task_id: text,
-    name: text,
-    framework: about(z.nullable(text), "null for a plain command."),
-    suite: about(text, "Folder of the suite, relative to the workspace."),
-    state: taskState,
-    reason: z.nullable(text),
-    retry_of: about(z.nullable(text), "The task that this one repeats."),
-    attempts: z.array(
-      z.object({
-        attempt: count,
-        worker_id: text,
-        outcome: z.enum([...attemptOutcome.options, "lost"]),
-        ended_at: time,
-        duration_ms: duration,
-        error: z.nullable(failure),
-        log_bytes: count,
-        artifacts: z.array(artifact),
-        hw_class: about(z.nullable(text), "null when nobody knows any more."),
-        capabilities: z.nullable(capabilities),
-      }),
-    ),
-  }),
-  "A task of a run with all its attempts that are over, as a report needs it.",
-);
-
-export const previousRun = named(
-  "PreviousRun",
-  z.object({ run: z.nullable(runView) }),
-  "The newest earlier run of the same project and name that has ended.",
-);
-
 export const durationView = named(
   "Duration",
   z.object({
@@ -397,7 +363,6 @@ const page = <T extends z.ZodMiniType>(id: string, item: T) =>
 export const taskPage = page("TaskPage", taskView);
 export const runPage = page("RunPage", runView);
 export const casePage = page("CasePage", caseView);
-export const runTaskPage = page("RunTaskPage", runTaskView);
 export const workerList = named("WorkerList", z.array(workerView), "All workers.");
 export const durationList = named(
   "DurationList",
@@ -491,7 +456,6 @@ export type WorkerView = z.infer<typeof workerView>;
 export type LogMatches = z.infer<typeof logMatches>;
 export type LogMatch = LogMatches["items"][number];
 export type ArtifactView = z.infer<typeof artifactView>;
-export type RunTaskView = z.infer<typeof runTaskView>;
 export type CaseView = z.infer<typeof caseView>;
 export type FileFailures = z.infer<typeof fileFailuresView>;
 export type ReusableCase = z.infer<typeof reusableCaseView>;

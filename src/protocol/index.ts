@@ -50,6 +50,7 @@ export {
   type WebhookView,
 } from "./automation.ts";
 export * from "./result-document.ts";
+export * from "./run-report.ts";
 export { nearest } from "./suggest.ts";
 export { draftTask, taskInput, type TaskDraft, type TaskInput, type TaskPayload } from "./task-input.ts";
 export * from "./trace.ts";

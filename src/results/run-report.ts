@@ -47,8 +47,8 @@ export const RUN_REPORT_QUERIES = {
       [run_id, after],
     );
     const [first, last] = [tasks[0]?.["task_id"], tasks.at(-1)?.["task_id"]];
-    if (first === undefined) return [];
-    const range = [run_id, String(first), String(last)];
+    if (typeof first !== "string" || typeof last !== "string") return [];
+    const range = [run_id, first, last];
     const attempts = await db.rows(ATTEMPTS, range);
     const artifacts = await db.rows(ARTIFACTS, range);
     const machines = await machinesOf(db, attempts);
@@ -81,7 +81,7 @@ export const RUN_REPORT_QUERIES = {
       [run_id],
     );
     const found = rows[0]?.["run_id"];
-    return found === undefined ? null : { run_id: String(found) };
+    return typeof found === "string" ? { run_id: found } : null;
   },
 } as const;
 

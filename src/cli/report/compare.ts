@@ -18,7 +18,7 @@ export async function compare(
   else print(comparisonText(comparison, now.report));
 }
 
-export function comparisonText(comparison: Comparison, now: RunReport): string {
+function comparisonText(comparison: Comparison, now: RunReport): string {
   const paint = paintFor(process.stdout);
   const { run, duration_ms, counts } = comparison;
   const head = [

@@ -1,5 +1,5 @@
 /**
- * The last reports of a workspace, kept in the state folder: so a run can be compared with the one before and
+ * The last reports of a workspace, kept in the state folder: a run can be compared with the one before and
  * looked at again when its yard is gone. They hold what no yard knows, such as the commit and files that could
  * not be collected. At most 20 and 100 MB of them, compressed; the oldest go first.
  */

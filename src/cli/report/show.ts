@@ -1,4 +1,4 @@
-/** A report as a command ends with it: files where they were asked for, then data or a summary, then a code. */
+/** A report as a command ends with it: the files that were asked for, data or a summary, a code. */
 import { renderSummary, toJson, type RunReport } from "../../reports/index.ts";
 import { paintFor, print, say } from "../io.ts";
 import { writeReports, type ReportFlags } from "../run/reports.ts";
