@@ -1,7 +1,7 @@
 /**
- * The last reports of a workspace, kept in the state folder: a run can be compared with the one before and
- * looked at again when its yard is gone. They hold what no yard knows, such as the commit and files that could
- * not be collected. At most 20 and 100 MB of them, compressed; the oldest go first.
+ * The last reports of a workspace, kept in the state folder: a run can be compared with the one before, and
+ * looked at again when its yard is gone. They hold what no yard knows, such as the commit, and files that
+ * could not be collected. At most 20 and 100 MB of them, compressed; the oldest go first.
  */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
