@@ -1,7 +1,7 @@
 /** Where in a log reading begins and ends, and its bytes in pieces small enough for everybody else's turn. */
 import type { BlobStore, LogKey } from "../../blobs/index.ts";
 
-export const PIECE_BYTES = 256 * 1024;
+const PIECE_BYTES = 256 * 1024;
 const NEWLINE = 10;
 
 /** `to` is exclusive. */

@@ -81,7 +81,7 @@ export async function searchLog(
   return found;
 }
 
-export function needleOf({ text, ignoreCase }: Pick<Search, "text" | "ignoreCase">): Buffer {
+function needleOf({ text, ignoreCase }: Pick<Search, "text" | "ignoreCase">): Buffer {
   const bytes = Buffer.from(text);
   return ignoreCase ? folded(bytes) : bytes;
 }

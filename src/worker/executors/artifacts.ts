@@ -19,7 +19,7 @@ export interface ArtifactLimits {
 }
 
 const GIB = 1024 ** 3;
-export const ARTIFACT_LIMITS: ArtifactLimits = { fileBytes: GIB, totalBytes: 5 * GIB, files: 10_000 };
+const ARTIFACT_LIMITS: ArtifactLimits = { fileBytes: GIB, totalBytes: 5 * GIB, files: 10_000 };
 
 export interface ArtifactProblem {
   code: string;
