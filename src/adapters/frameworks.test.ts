@@ -65,6 +65,47 @@ describe.each(SAMPLES)("what $adapter said", (sample) => {
   });
 });
 
+describe("of a run that died", () => {
+  const exit = { code: null, signal: "SIGKILL", timedOut: false };
+  const until =
+    (...words: string[]) =>
+    (all: string[]) =>
+      all.slice(0, all.findIndex((line) => words.every((word) => line.includes(word))) + 1);
+  const messages = (cases: readonly CaseResult[]): Record<string, string | undefined> =>
+    Object.fromEntries(cases.map((each) => [each.name, each.message]));
+
+  test.each([
+    ["jest", '"kind":"begin"', "each 2"],
+    ["mocha", '"kind":"begin"', "group > bad"],
+    ["playwright", '"kind":"begin"', "serial > first"],
+    ["go-test", '"Action":"run"', "TestSubs/ü"],
+  ])("%s: the case that ran is named", async (adapter, word, name) => {
+    const { cases } = await parsed(sampleOf(adapter), { exit, lines: until(word, JSON.stringify(name)) });
+    expect(messages(cases)[name]).toBe("the process was ended by SIGKILL while this case was running");
+  });
+
+  test("what was planned and had not begun is named too", async () => {
+    const { cases } = await parsed(sampleOf("mocha"), { exit, lines: until('"kind":"plan"') });
+    expect(messages(cases)).toMatchObject({
+      one: "not run: the process was ended by SIGKILL",
+      "group > bad": "not run: the process was ended by SIGKILL",
+    });
+  });
+
+  test("a file that had begun, and one that had not", async () => {
+    const lines = (all: string[]): string[] => all.slice(0, 2);
+    const { problems } = await parsed(sampleOf("jest"), {
+      exit,
+      lines,
+      files: ["a.test.js", "both.test.js"],
+    });
+    expect(problems.map((each) => each.message)).toEqual([
+      "the process was ended by SIGKILL before this file was done",
+      "the process was ended by SIGKILL before this file ran",
+    ]);
+  });
+});
+
 async function caseOf(adapter: string, name: string): Promise<CaseResult | undefined> {
   return (await parsed(sampleOf(adapter))).cases.find((each) => each.name === name);
 }
