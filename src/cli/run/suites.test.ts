@@ -36,6 +36,18 @@ it("finds suites of several frameworks in folders below", async () => {
   ]);
 });
 
+it("asks about folders with the marks of Go, Rust, jest, mocha and Playwright", async () => {
+  write({ "go/go.mod": "", "rs/Cargo.toml": "", "je/jest.config.js": "", "mo/.mocharc.yml": "" });
+  write({ "pw/playwright.config.ts": "" });
+  expect(await found("")).toEqual([
+    ["go-test", "go"],
+    ["jest", "je"],
+    ["mocha", "mo"],
+    ["playwright", "pw"],
+    ["cargo-test", "rs"],
+  ]);
+});
+
 it("does not find a framework again below a folder that has it", async () => {
   write({ "package.json": NODE, "a.test.js": "", "sub/package.json": NODE, "sub/b.test.js": "" });
   expect(await found("")).toEqual([["node-test", "."]]);
