@@ -97,6 +97,8 @@ const CALLS: Record<string, () => ReturnType<typeof send>> = {
   listRuns: () => send("GET", "/api/runs"),
   getRun: () => send("GET", `/api/runs/${ids.run}`),
   listCases: () => send("GET", `/api/runs/${ids.run}/cases`),
+  listRunTasks: () => send("GET", `/api/runs/${ids.run}/tasks`),
+  getPreviousRun: () => send("GET", `/api/runs/${ids.run}/previous`),
   query: () => send("POST", "/api/query", { sql: "SELECT 1, [1]", limit: 1 }),
   rebuildResults: () => send("POST", "/api/results/rebuild"),
   getRebuild: () => send("GET", "/api/results/rebuild"),
