@@ -61,6 +61,17 @@ export function environment(
   return { ...before, [text]: value };
 }
 
+/** `browser=chromium,firefox`: an axis of a matrix with its values. */
+export function matrixAxis(
+  text: string,
+  before: Record<string, string[]> | undefined,
+): Record<string, string[]> {
+  const [axis = "", list] = text.split(/=(.*)/s);
+  const values = (list ?? "").split(",").map((value) => value.trim());
+  if (axis === "" || values.includes("")) throw new InvalidArgumentError("AXIS=VALUE,VALUE.");
+  return { ...before, [axis]: values };
+}
+
 export function addresses(text: string): string[] {
   const urls = text.split(",").map((part) => part.trim());
   for (const url of urls) {
@@ -99,6 +110,7 @@ shaped({ kind: "seconds" }, secondsToMs);
 shaped({ kind: "size" }, sizeInBytes);
 shaped({ kind: "pairs" }, keyValue);
 shaped({ kind: "pairs" }, environment);
+shaped({ kind: "pairs" }, matrixAxis);
 shaped({ kind: "addresses" }, addresses);
 shaped({ kind: "words" }, words);
 shaped({ kind: "list", of: { kind: "text" } }, artifactPattern);

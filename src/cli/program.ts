@@ -15,6 +15,8 @@ import { registerDrain } from "./commands/drain.ts";
 import { registerExplain } from "./commands/explain.ts";
 import { registerRebuild } from "./commands/rebuild.ts";
 import { registerRelease } from "./commands/release.ts";
+import { registerRetry } from "./commands/retry.ts";
+import { registerRuns } from "./commands/runs.ts";
 import { OPERATE, operateText, registerHelp } from "./commands/help.ts";
 import { registerInit } from "./commands/init.ts";
 import { registerLogs } from "./commands/logs.ts";
@@ -48,10 +50,12 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
     registerSubmit,
     registerAttach,
     registerCancel,
+    registerRetry,
     registerRelease,
     registerSchedule,
   },
   "Look:": {
+    registerRuns,
     registerTasks,
     registerTask,
     registerReport,

@@ -33,7 +33,7 @@ import { createBlobTransport } from "./blob-transport.ts";
 import { readFeed, type FeedOptions } from "./feed.ts";
 import { readLog, searchLogs, type LogOptions, type LogSearchOptions } from "./log.ts";
 import { Requests, type ApiRequest, type ConnectOptions } from "./requests.ts";
-import { everyItem, type PageQuery, type TaskQuery } from "./pages.ts";
+import { everyItem, type RunQuery, type TaskQuery } from "./pages.ts";
 
 export interface RunInput {
   run_key?: string;
@@ -109,7 +109,7 @@ export interface Client extends AutomationCalls {
   submitTasks(tasks: readonly TaskInput[], options?: SubmitOptions): Promise<SubmitAnswer>;
   /** @throws ApiError `task_ended` when it was too late */
   cancelTask(taskId: string): Promise<TaskView>;
-  /** A new task that repeats one which has ended. @throws ApiError `task_open`, `task_retried` and others */
+  /** A new task that repeats one which has ended. @throws ApiError `task_open`, `task_retried` */
   retryTask(taskId: string, options?: RetryOptions & { force?: boolean }): Promise<TaskView>;
   /** Lets a poisoned task be tried again. @throws ApiError `task_not_poisoned` */
   releaseTask(taskId: string): Promise<TaskView>;
@@ -118,7 +118,9 @@ export interface Client extends AutomationCalls {
   /** @throws ApiError `run_unknown` */
   run(runId: string): Promise<RunView>;
   /** One page, newest first. */
-  runs(query?: PageQuery): Promise<Page<RunView>>;
+  runs(query?: RunQuery): Promise<Page<RunView>>;
+  /** Newest first, page after page; also those that the coordinator's memory has forgotten. */
+  allRuns(query?: RunQuery): AsyncIterable<RunView>;
   /** Cancels what has not ended. */
   cancelRun(runId: string): Promise<RunView>;
   /** Repeats what has ended without success; an empty list when nothing has. */
@@ -169,6 +171,7 @@ export interface Client extends AutomationCalls {
 const CASES_PER_PAGE = 10_000;
 const TASKS_PER_PAGE = 500;
 const RUN_TASKS_PER_PAGE = 1_000;
+const RUNS_PER_PAGE = 100;
 
 export function connect(options: ConnectOptions): Client {
   const requests = new Requests(options);
@@ -180,6 +183,8 @@ export function connect(options: ConnectOptions): Client {
     workers: () => get("/api/workers"),
     worker: (id) => get(`/api/workers/${encodeURIComponent(id)}`),
     runs: (query = {}) => get("/api/runs", { ...query }),
+    allRuns: (query = {}) =>
+      everyItem((cursor) => get("/api/runs", { limit: RUNS_PER_PAGE, ...query, ...(cursor && { cursor }) })),
     run: (id) => get(runPath(id)),
     durations: async (query) => (await get<{ items: DurationView[] }>("/api/durations", { ...query })).items,
     failures: async (query) => (await get<{ items: FileFailures[] }>("/api/failures", { ...query })).items,

@@ -21,7 +21,7 @@ export {
   type RegisteredCoordinator,
 } from "./registry.ts";
 export type { ConnectOptions } from "./requests.ts";
-export type { PageQuery, TaskQuery } from "./pages.ts";
+export type { PageQuery, RunQuery, TaskQuery } from "./pages.ts";
 export type {
   ArtifactView,
   AttemptView,

@@ -6,6 +6,12 @@ export interface PageQuery {
   cursor?: string;
 }
 
+export interface RunQuery extends PageQuery {
+  project?: string;
+  /** Part of the name. */
+  name?: string;
+}
+
 export interface TaskQuery extends PageQuery {
   state?: TaskView["state"];
   run_id?: string;

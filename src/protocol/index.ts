@@ -52,6 +52,21 @@ export {
 export * from "./result-document.ts";
 export * from "./run-report.ts";
 export { nearest } from "./suggest.ts";
-export { draftTask, taskInput, type TaskDraft, type TaskInput, type TaskPayload } from "./task-input.ts";
+export {
+  expandMatrix,
+  labelOf,
+  type Combination,
+  type Expanded,
+  type MatrixInput,
+  type MatrixValue,
+} from "./matrix.ts";
+export {
+  defaultName,
+  draftTask,
+  taskInput,
+  type TaskDraft,
+  type TaskInput,
+  type TaskPayload,
+} from "./task-input.ts";
 export * from "./trace.ts";
 export { validate, type Validated } from "./validate.ts";

@@ -10,6 +10,7 @@ import {
 } from "../core/index.ts";
 import { patternProblem } from "./file-patterns.ts";
 import { named } from "./named.ts";
+import { matrixInput } from "./matrix.ts";
 
 const finite = z.number();
 const amount = finite.check(z.minimum(0), z.maximum(1e9));
@@ -88,6 +89,8 @@ export const taskInput = z.strictObject({
   /** Patterns of files to keep, relative to the folder that the task runs in. */
   artifacts: z.optional(z.array(filePatternText).check(z.maxLength(100))),
   estimate_seconds: z.optional(amount),
+  /** Axes of values; the task becomes one for each combination. */
+  matrix: z.optional(matrixInput),
 });
 
 named("TaskInput", taskInput, "A task as people write it: docs/TASKS.md says what each field means.");
@@ -134,7 +137,7 @@ export function draftTask(input: TaskInput): TaskDraft {
   };
 }
 
-function defaultName(input: TaskInput): string {
+export function defaultName(input: TaskInput): string {
   const config = input.config ?? {};
   for (const key of ["test_file", "model", "shell"]) {
     if (typeof config[key] === "string") return `${input.type} ${config[key]}`.slice(0, 200);

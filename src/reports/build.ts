@@ -1,12 +1,14 @@
 /** From the facts of a run to its report. */
-import { casesOf, problemCases } from "./cases.ts";
+import { problemCases } from "./cases.ts";
 import type { AttemptFacts, HardwareFacts, RunFacts, TaskFacts } from "./facts.ts";
 import type { AttemptReport, CaseReport, RunReport, TaskReport, Totals } from "./model.ts";
+import { casesOfChain, chainsOf, newestOf } from "./retries.ts";
 import { verdict } from "./verdict.ts";
 
 export function buildReport(facts: RunFacts): RunReport {
-  const deciding = decidingTasks(facts.tasks);
-  const ran = deciding.flatMap(casesOf);
+  const chains = chainsOf(facts.tasks);
+  const tasks = chains.map(newestOf);
+  const ran = chains.flatMap(casesOfChain);
   const cases = [...ran, ...problemCases(facts.problems, ran)];
   const totals = count(cases, facts.tasks.length);
   return {
@@ -14,7 +16,7 @@ export function buildReport(facts: RunFacts): RunReport {
     started_at: facts.started_at,
     ended_at: facts.ended_at,
     duration_ms: Math.max(0, facts.ended_at - facts.started_at),
-    verdict: verdict(deciding, totals),
+    verdict: verdict(tasks, totals),
     totals,
     environment: { ...facts.environment },
     merged_from: [],
@@ -25,23 +27,6 @@ export function buildReport(facts: RunFacts): RunReport {
     tasks: facts.tasks.map(taskReport),
     cases,
   };
-}
-
-/** A task that another one of the run repeats says only what had failed before. */
-function decidingTasks(tasks: readonly TaskFacts[]): TaskFacts[] {
-  const byId = new Map(tasks.map((task) => [task.task_id, task]));
-  const repeated = new Set(tasks.flatMap(({ retry_of }) => retry_of ?? []));
-  return tasks
-    .filter(({ task_id }) => !repeated.has(task_id))
-    .map((task) => {
-      let attempts = task.attempts;
-      for (let of = task.retry_of; of != null; ) {
-        const earlier = byId.get(of);
-        attempts = [...(earlier?.attempts ?? []), ...attempts];
-        of = earlier?.retry_of ?? null;
-      }
-      return { ...task, attempts };
-    });
 }
 
 function count(cases: readonly CaseReport[], tasks: number): Totals {

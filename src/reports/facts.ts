@@ -77,6 +77,8 @@ export interface TaskFacts {
   retry_of?: string | null | undefined;
   /** Its result was taken over from there instead of running it again. */
   reused_from?: ReusedFrom | null | undefined;
+  /** It ran only some cases of its files. */
+  is_partial?: boolean | undefined;
   attempts: readonly AttemptFacts[];
 }
 

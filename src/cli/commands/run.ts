@@ -1,7 +1,7 @@
 /** testyard run: discover, ship, run, report. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { shaped } from "../config/shape.ts";
-import { artifactPattern, environment, secondsToMs, wholeNumber, words } from "../flags.ts";
+import { artifactPattern, environment, matrixAxis, secondsToMs, wholeNumber, words } from "../flags.ts";
 import { REPORT_FORMATS, type ReportFormat } from "../run/reports.ts";
 import type { Order } from "../run/plan.ts";
 import type { RunFlags } from "../run/run.ts";
@@ -48,6 +48,7 @@ export function registerRun(program: Command, finish: Finish): void {
     )
     .option("--only-changed", "only tests that the change since --since can touch")
     .option("--since <commit>", "what the change is counted from", "HEAD")
+    .option("--matrix <axis=values>", "run all tests for each value; may be repeated", matrixAxis)
     .option("--reuse", "take over files that passed before with the same inputs on such a machine")
     .option("--retries <n>", "how often a failed task is tried again", wholeNumber(0, 100), 0)
     .option("--timeout <s>", "limit for each task (3600)", secondsToMs)

@@ -78,13 +78,14 @@ async function bookTasks(client: Client, tasks: readonly TaskView[]): Promise<Bo
   return found.reverse();
 }
 
-async function bookTask(client: Client, { task_id, name, type }: TaskView): Promise<BookTask> {
-  const plain = { task_id, name, framework: null, suite: ".", estimateMs: null };
+async function bookTask(client: Client, { task_id, name, type, retry_of }: TaskView): Promise<BookTask> {
+  const plain = { task_id, name, framework: null, suite: ".", estimateMs: null, retryOf: retry_of };
   if (type !== "test") return plain;
   const { config } = await client.task(task_id);
   const text = (key: string, otherwise: string): string => {
     const value = config[key];
     return typeof value === "string" ? value : otherwise;
   };
-  return { ...plain, framework: text("adapter", "") || null, suite: text("suite", ".") };
+  const isPartial = config["cases"] !== undefined;
+  return { ...plain, framework: text("adapter", "") || null, suite: text("suite", "."), isPartial };
 }

@@ -5,10 +5,11 @@
 import { posix } from "node:path";
 import type { Client } from "../../client/index.ts";
 import type { WorkspaceScan } from "../../workspace/index.ts";
+import { usage } from "../errors.ts";
 import { changedFiles, onlyChanged, type Selection } from "./changed/index.ts";
 import { findReusable, inputsOf, withoutReused, type Reused } from "./reuse.ts";
 import type { FoundSuite } from "./suites.ts";
-import { planTasks, type TaskPlan } from "./tasks.ts";
+import { planTasks, timesMatrix, type TaskPlan } from "./tasks.ts";
 
 export type Order = "longest" | "fail-fast";
 
@@ -23,6 +24,8 @@ export interface PlanFlags {
   onlyChanged?: true;
   since: string;
   reuse?: true;
+  /** Axes with their values: every task runs once for each combination. */
+  matrix?: Record<string, string[]>;
 }
 
 export interface PlanOptions {
@@ -45,6 +48,9 @@ export interface RunPlan {
 
 export async function planRun(options: PlanOptions): Promise<RunPlan> {
   const { client, scanned, slots, flags } = options;
+  if (flags.matrix !== undefined && flags.reuse === true) {
+    throw usage("--matrix and --reuse do not go together: a pass is not remembered by its combination");
+  }
   const selection = await select(options);
   const { args = [], env = {}, project = "default" } = flags;
   const shared = { treeHash: scanned.treeHash, args, env };
@@ -57,7 +63,7 @@ export async function planRun(options: PlanOptions): Promise<RunPlan> {
   const suites = withoutReused(selection.suites, reused);
   const [durationsOf, firstOf] = [await learned(suites, options), await suspects(suites, options)];
   const hashes = new Map(suites.map((suite, i) => [suite, inputs.get(selection.suites[i] ?? suite) ?? ""]));
-  const plans = planTasks(suites, {
+  const planned = planTasks(suites, {
     ...shared,
     slots,
     retries: flags.retries,
@@ -67,6 +73,7 @@ export async function planRun(options: PlanOptions): Promise<RunPlan> {
     durationsOf: (suite) => durationsOf.get(suite) ?? new Map(),
     firstOf: (suite) => firstOf.get(suite) ?? new Set(),
   });
+  const plans = flags.matrix === undefined ? planned : planned.flatMap(timesMatrix(flags.matrix));
   const untouched = flags.onlyChanged === true && selection.files === 0;
   return { plans, reused, notes, untouched };
 }

@@ -15,6 +15,10 @@ export interface BookTask {
   framework: string | null;
   suite: string;
   estimateMs: number | null;
+  /** The task that it repeats. */
+  retryOf?: string | null;
+  /** It runs only some cases. */
+  isPartial?: boolean;
 }
 
 export interface RunningEntry {
@@ -224,6 +228,8 @@ export class RunBook {
       state: isEndState(state) || state === "poisoned" ? state : "queued",
       reason,
       reused_from: reusedFrom,
+      retry_of: task.retryOf ?? null,
+      is_partial: task.isPartial ?? false,
       attempts: [...attempts.values()].sort((a, b) => a.attempt - b.attempt),
     }));
   }

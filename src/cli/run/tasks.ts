@@ -1,6 +1,7 @@
 /** Suites become tasks of one run: split by what is known of their files. */
 import { DEFAULT_PRIORITY } from "../../core/index.ts";
-import type { TaskInput } from "../../protocol/index.ts";
+import { expandMatrix, type TaskInput } from "../../protocol/index.ts";
+import { usage } from "../errors.ts";
 import type { BookTask } from "./run-book.ts";
 import { splitFiles, type Group } from "./split.ts";
 import type { FoundSuite } from "./suites.ts";
@@ -86,6 +87,16 @@ function taskOf(
     ...(estimateMs !== null && { estimate_seconds: estimateMs / 1000 }),
   };
   return { input, book: { name, framework: adapter.name, suite, estimateMs } };
+}
+
+/** The same task for each combination, without `inputs`: no later run may take one for a plain task. */
+export function timesMatrix(matrix: Readonly<Record<string, string[]>>): (plan: TaskPlan) => TaskPlan[] {
+  return ({ input, book }) => {
+    const { inputs: _, ...config } = input.config ?? {};
+    const all = expandMatrix({ ...input, config, matrix }, book.name);
+    if (!all.ok) throw usage(`--matrix: ${all.error.message}`);
+    return all.tasks.map((task) => ({ input: task, book: { ...book, name: task.name ?? book.name } }));
+  };
 }
 
 const NAME_CHARS = 200;

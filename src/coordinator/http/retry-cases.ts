@@ -6,7 +6,7 @@
  */
 import { posix } from "node:path";
 import type { TaskSpec } from "../../core/index.ts";
-import type { TaskPayload } from "../../protocol/index.ts";
+import { labelOf, type TaskPayload } from "../../protocol/index.ts";
 import type { ResultCase } from "../../results/index.ts";
 import type { HttpContext } from "./context.ts";
 import { isLargePayload } from "./submission.ts";
@@ -51,11 +51,21 @@ async function failedCases(
   if (bad.length === 0 || bad.length !== last.counts.failed + last.counts.error) return null;
   if (bad.some(({ name, file }) => file === "" || STANDS_FOR_MORE.test(name))) return null;
   const suite = typeof config["suite"] === "string" ? config["suite"] : ".";
-  return bad.map((each) => caseRef(each, suite));
+  const matrix = config["matrix"];
+  const variant = typeof matrix === "object" && matrix !== null ? labelOf({ ...matrix }) : "";
+  return bad.map((each) => caseRef(each, { suite, variant }));
 }
 
-/** Results name files from the workspace, tasks from their suite. */
-function caseRef({ file, name, parameters }: ResultCase, suite: string): CaseRef {
+/** Results name files from the workspace and add the combination of a matrix; frameworks know neither. */
+function caseRef(
+  { file, name, parameters }: ResultCase,
+  { suite, variant }: { suite: string; variant: string },
+): CaseRef {
   const place = posix.isAbsolute(suite) ? file : posix.relative(suite, file) || ".";
-  return { file: place, name, ...(parameters !== null && { parameters }) };
+  const own = variant === "" ? parameters : withoutEnd(parameters ?? "", variant);
+  return { file: place, name, ...(own !== null && own !== "" && { parameters: own }) };
+}
+
+function withoutEnd(text: string, end: string): string {
+  return text.endsWith(end) ? text.slice(0, -end.length).replace(/; $/, "") : text;
 }

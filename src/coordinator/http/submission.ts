@@ -7,13 +7,16 @@
  */
 import { isUlid, ulid, ulidAfter, type EndState, type Submit, type TaskSpec } from "../../core/index.ts";
 import {
+  defaultName,
   draftTask,
+  expandMatrix,
   escapeToken,
   nearest,
   taskInput,
   validate,
   type ProblemDetail,
   type TaskDraft,
+  type TaskInput,
 } from "../../protocol/index.ts";
 import type { HttpContext } from "./context.ts";
 import { invalid, refusal } from "./refusal.ts";
@@ -23,23 +26,38 @@ const INLINE_CHARS = 48 * 1024;
 const MAX_PAYLOAD_BYTES = 256 * 1024;
 const MAX_REQUIREMENTS_CHARS = 16 * 1024;
 const MAX_ERRORS = 20;
+const MAX_TASKS = 100_000;
 
-/** Drafts of all inputs, or what is wrong with them. `pointerOf(i)` is where input i stands in the body. */
-export function readTasks(inputs: readonly unknown[], pointerOf: (index: number) => string): TaskDraft[] {
+export interface Drafts {
+  drafts: TaskDraft[];
+  /** Where the input of draft i stands in the body. */
+  pointerOf: (index: number) => string;
+}
+
+/** Drafts of all inputs, or what is wrong with them. `inputAt(i)` is where input i stands in the body. */
+export function readTasks(inputs: readonly unknown[], inputAt: (index: number) => string): Drafts {
   const drafts: TaskDraft[] = [];
   const errors: ProblemDetail[] = [];
+  const families = new Families();
   for (let i = 0; i < inputs.length && errors.length < MAX_ERRORS; i++) {
     const checked = validate(taskInput, inputs[i]);
     if (checked.ok) {
-      const draft = draftTask(checked.value);
-      errors.push(...oversized(draft, pointerOf(i)));
-      drafts.push(draft);
+      const made = draftsOf(checked.value);
+      if ("error" in made) errors.push({ ...made.error, pointer: `${inputAt(i)}${made.error.pointer}` });
+      else errors.push(...families.add(made, { input: checked.value, index: i, to: drafts, at: inputAt(i) }));
     } else {
-      const base = pointerOf(i);
+      const base = inputAt(i);
       errors.push(...checked.errors.map((error) => ({ ...error, pointer: `${base}${error.pointer}` })));
     }
   }
-  if (errors.length === 0) return drafts;
+  if (drafts.length > MAX_TASKS && errors.length === 0) {
+    errors.push({
+      pointer: "",
+      code: "too_large",
+      message: `at most ${MAX_TASKS} tasks, expanded ones counted`,
+    });
+  }
+  if (errors.length === 0) return families.resolve(drafts, inputAt);
   const [first] = errors;
   if (first?.code !== "too_large") throw invalid(errors.slice(0, MAX_ERRORS));
   throw refusal("body_too_large", `${first.pointer}: ${first.message}`, { errors });
@@ -48,6 +66,63 @@ export function readTasks(inputs: readonly unknown[], pointerOf: (index: number)
 /** The payload is text already: what is added stands in front of the rest. */
 export function joinTrace(drafts: readonly TaskDraft[], traceparent: string): void {
   for (const draft of drafts) draft.payload = `{"traceparent":"${traceparent}",${draft.payload.slice(1)}`;
+}
+
+function draftsOf(input: TaskInput): TaskDraft[] | { error: ProblemDetail } {
+  if (input.matrix === undefined) return [draftTask(input)];
+  const all = expandMatrix(input, defaultName(input));
+  if (!all.ok) return all;
+  // Filled placeholders have made other tasks of it: each is held against the schema as if written so.
+  const drafts: TaskDraft[] = [];
+  for (const task of all.tasks) {
+    const checked = validate(taskInput, task);
+    if (!checked.ok) return { error: checked.errors[0] ?? BROKEN };
+    drafts.push(draftTask(checked.value));
+  }
+  return drafts;
+}
+
+const BROKEN: ProblemDetail = { pointer: "", code: "invalid_value", message: "not a task" };
+
+interface Made {
+  input: TaskInput;
+  index: number;
+  to: TaskDraft[];
+  at: string;
+}
+
+/** Which drafts came of which input: nothing is kept while no input has a matrix. */
+class Families {
+  /** Input of draft i, once they differ. */
+  #inputs: number[] | null = null;
+  /** A definition's name to those of its tasks. */
+  readonly #members = new Map<string, string[]>();
+
+  /** @returns what is wrong */
+  add(drafts: readonly TaskDraft[], { input, index, to, at }: Made): ProblemDetail[] {
+    if (input.matrix !== undefined) {
+      this.#inputs ??= to.map((_, i) => i);
+      if (input.name !== undefined) {
+        const known = this.#members.get(input.name) ?? [];
+        this.#members.set(input.name, [...known, ...drafts.map(({ name }) => name)]);
+      }
+    }
+    for (const draft of drafts) {
+      to.push(draft);
+      this.#inputs?.push(index);
+    }
+    return drafts.flatMap((draft) => oversized(draft, at)).slice(0, 1);
+  }
+
+  /** Who depends on a definition depends on all of its tasks. */
+  resolve(drafts: TaskDraft[], inputAt: (index: number) => string): Drafts {
+    const inputs = this.#inputs;
+    if (inputs === null) return { drafts, pointerOf: inputAt };
+    for (const draft of drafts) {
+      draft.dependencies = draft.dependencies.flatMap((name) => this.#members.get(name) ?? name);
+    }
+    return { drafts, pointerOf: (i) => inputAt(inputs[i] ?? 0) };
+  }
 }
 
 function oversized({ payload, requirements }: TaskDraft, base: string): ProblemDetail[] {

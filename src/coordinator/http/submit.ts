@@ -46,6 +46,10 @@ export function submitRoutes(app: FastifyInstance, context: HttpContext): void {
     if (project !== undefined && !isProject(project)) throw badParameter("project", "not a project's name");
     const run = run_id === undefined ? { run_key: null, name: null } : { run_id };
     const input = jsonBody(request);
+    if (typeof input === "object" && input !== null && "matrix" in input) {
+      const message = "a task with a matrix becomes many: send it to /api/tasks/bulk";
+      throw invalid([{ pointer: "/matrix", code: "matrix_invalid", message }]);
+    }
     const order = { inputs: [input], pointerOf: () => "", run, project: project ?? null };
     const answer = await submitOnce(context, request, order);
     return answerOne(context, reply, answer);
@@ -116,10 +120,10 @@ interface Given extends KeyScope {
 }
 
 async function decideOrder(context: HttpContext, { order, project, idempotency }: Given): Promise<Submitted> {
-  const { pointerOf, webhooks = [] } = order;
+  const { webhooks = [] } = order;
   checkWebhooks(context, webhooks);
   const { run, isNew } = findRun(context, order, project);
-  const drafts = readTasks(order.inputs, pointerOf);
+  const { drafts, pointerOf } = readTasks(order.inputs, order.pointerOf);
   if (order.traceparent !== undefined) joinTrace(drafts, order.traceparent);
   const tasks = nameTasks(context, drafts, { owner: { run_id: run.run_id, project }, pointerOf });
   const resolved = await resolveForgotten(context, tasks);

@@ -8,14 +8,15 @@ import { nameTasks, newId, readTasks, resolveForgotten, storeLargePayloads } fro
 const TASKS_BYTES = 128 * 1024;
 const INLINE_BYTES = 16 * 1024;
 
-const pointerOf = (index: number): string => `/tasks/${index}`;
+const inputAt = (index: number): string => `/tasks/${index}`;
 
 /** @throws Refusal */
 export async function keepTasks(
   context: HttpContext,
   { tasks, project }: { tasks: readonly unknown[]; project: string },
 ): Promise<Schedule["tasks"]> {
-  nameTasks(context, readTasks(tasks, pointerOf), { owner: { run_id: "", project }, pointerOf });
+  const read = readTasks(tasks, inputAt);
+  nameTasks(context, read.drafts, { owner: { run_id: "", project }, pointerOf: read.pointerOf });
   const text = JSON.stringify(tasks);
   const size = Buffer.byteLength(text);
   if (size > TASKS_BYTES) throw tooLarge(TASKS_BYTES, "the list of a schedule's tasks");
@@ -35,7 +36,8 @@ export async function scheduledSubmission(context: HttpContext, schedule: Schedu
   const inputs = await inputsOf(context, kept);
   const run_id = newId(context);
   const owner = { run_id, project };
-  const tasks = nameTasks(context, readTasks(inputs, pointerOf), { owner, pointerOf });
+  const { drafts, pointerOf } = readTasks(inputs, inputAt);
+  const tasks = nameTasks(context, drafts, { owner, pointerOf });
   const resolved = await resolveForgotten(context, tasks);
   await storeLargePayloads(context, tasks);
   const submission_id = newId(context);

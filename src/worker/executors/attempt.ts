@@ -264,7 +264,8 @@ export class Attempt implements RunningAttempt {
       return { document: null, problem: null };
     const { project } = this.#assignment;
     const { adapter, plan, root } = ran.suite;
-    const place = { project, framework: adapter?.name ?? "command", suite: plan.folder, root };
+    const { folder: suite, variant } = plan;
+    const place = { project, framework: adapter?.name ?? "command", suite, variant, root };
     const text = JSON.stringify(documentOf(ran.result, place, artifacts));
     const bytes = Buffer.from(text, "utf8");
     if (bytes.length <= INLINE_DOCUMENT_BYTES) return { document: text, problem: null };

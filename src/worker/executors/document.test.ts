@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 import { documentOf } from "./document.ts";
 
-const place = { project: "p", framework: "vitest", suite: "packages/web", root: "/work/tree/packages/web" };
+const place = {
+  project: "p",
+  framework: "vitest",
+  suite: "packages/web",
+  variant: "",
+  root: "/work/tree/packages/web",
+};
 const failed = (detail: string) => ({
   cases: [
     { file: "a.test.ts", name: "t", outcome: "failed" as const, duration_ms: 1, message: detail, detail },

@@ -18,6 +18,8 @@ export interface SuitePlace {
   suite: string;
   /** Where the suite lay on this worker, absolute. */
   root: string;
+  /** The combination of a matrix: the same case under another one is another case. "" for none. */
+  variant: string;
 }
 
 /** @param result null: a plain command, which has no cases */
@@ -38,10 +40,11 @@ export function hashOf(bytes: Uint8Array | string): string {
 function reported(each: CaseResult, place: SuitePlace): ReportedCase {
   const file = pathInWorkspace(each.file, place.suite).slice(0, FILE_CHARS);
   const { message, detail } = each;
+  const parameters = [each.parameters, place.variant].filter((part) => part !== undefined && part !== "");
+  const full = { ...each, file, ...(parameters.length > 0 && { parameters: parameters.join("; ") }) };
   return {
-    ...each,
-    test_id: testId({ ...each, file }, place),
-    file,
+    ...full,
+    test_id: testId(full, place),
     ...(message !== undefined && { message: withoutFolder(message, place) }),
     ...(detail !== undefined && { detail: withoutFolder(detail, place) }),
   };

@@ -14,6 +14,7 @@ import { posix } from "node:path";
 import { filesOfCases } from "../../adapters/index.ts";
 import type { CaseRef } from "../../adapters/index.ts";
 import type { TaskType } from "../../core/index.ts";
+import { labelOf } from "../../protocol/index.ts";
 
 export interface RunPlan {
   kind: "run";
@@ -28,6 +29,8 @@ export interface RunPlan {
   args: string[];
   /** The command of a plan without an adapter. */
   argv: string[];
+  /** The combination of a matrix that this is, in words; "" for none. */
+  variant: string;
   /** Which reports count, as a pattern within the folder. null: those that the adapter finds. */
   report: string | null;
 }
@@ -107,6 +110,7 @@ function testPlan(config: Record<string, unknown>, argv: string[]): Plan {
     cases,
     args: words,
     argv: [],
+    variant: variantOf(config),
     report: textOf(config["report"]),
   };
 }
@@ -123,6 +127,7 @@ function commandPlan(type: TaskType, config: Record<string, unknown>, argv: stri
     cases: [],
     args: argv,
     argv,
+    variant: variantOf(config),
     report: pattern,
   };
 }
@@ -132,6 +137,10 @@ function commandPlan(type: TaskType, config: Record<string, unknown>, argv: stri
  */
 function reportAdapter(report: string): string {
   return report === "tap" || report.endsWith(".tap") ? "tap" : "junit";
+}
+
+function variantOf({ matrix }: Record<string, unknown>): string {
+  return typeof matrix === "object" && matrix !== null ? labelOf({ ...matrix }) : "";
 }
 
 function folderOf(config: Record<string, unknown>): string {
