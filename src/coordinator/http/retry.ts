@@ -3,7 +3,7 @@
  *
  * An ended task never changes, so a retry is a new task that names the old one, with the same payload,
  * requirements and limits, in the same run while that is in memory, else in a new one. From then on the
- * newest try is what counts. docs/decisions/0004-retry.md says what that means for runs and cases.
+ * newest try is what counts. docs/decisions/0006-retry.md says what that means for runs and cases.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import {
