@@ -18,6 +18,7 @@ has_pytest() { "$1" -m pytest --version >/dev/null 2>&1; }
 has_pytest python3 || has_pytest /usr/bin/python3 || packages+=(python3-pytest)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages+=(chromium)
 command -v prometheus >/dev/null || packages+=(prometheus)
+command -v openssl >/dev/null || packages+=(openssl)
 for shell in zsh fish; do command -v "$shell" >/dev/null || packages+=("$shell"); done
 command -v go >/dev/null || packages+=(golang-go)
 command -v cargo >/dev/null || packages+=(cargo)
