@@ -70,6 +70,21 @@ describe("testyard run", () => {
     expect(ended.stdout + ended.stderr).not.toContain("\u001b");
   });
 
+  it("runs a command as it is, and reads the cases that it reports", async () => {
+    const tap = "printf 'TAP version 13\\nok 1 - one\\nnot ok 2 - two words\\n1..2\\n'";
+    home.write({ "ws/sub/check.sh": `test -f check.sh || exit 9\n${tap}\n` });
+    const args = ["run", "--root", home.path("ws"), "--command", "sh check.sh", "--reads", "tap", "--json"];
+    const ended = await home.run(args, { cwd: home.path("ws/sub") });
+    expect(ended.code, ended.stderr).toBe(1);
+    const { cases } = JSON.parse(ended.stdout) as Report;
+    expect(cases.map(({ name, outcome }) => [name, outcome])).toEqual([
+      ["one", "passed"],
+      ["two words", "failed"],
+    ]);
+    const mixed = await home.run(["run", "--command", "true", "tests"], { cwd: home.path("ws") });
+    expect([mixed.code, mixed.stderr]).toEqual([2, expect.stringContaining("leave out the paths")]);
+  });
+
   it("calls a case flaky that passes in the second attempt, and ends with 0", async () => {
     home.write(
       under("ws", {

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { shaped } from "../config/shape.ts";
 import { artifactPattern, environment, matrixAxis, secondsToMs, wholeNumber, words } from "../flags.ts";
 import { REPORT_FORMATS, type ReportFormat } from "../run/reports.ts";
+import { usage } from "../errors.ts";
 import type { Order } from "../run/plan.ts";
 import type { RunFlags } from "../run/run.ts";
 import { examples, type Finish, printsJson, waits } from "./common.ts";
@@ -34,6 +35,8 @@ export function registerRun(program: Command, finish: Finish): void {
     )
     .option("--root <dir>", "folder that is shipped; default: this one, or the nearest that holds all paths")
     .option("--only-tracked", "ship only what git tracks")
+    .option("--command <words>", "run this instead of looking for suites, in the folder you are in", words)
+    .option("--reads <report>", "what it leaves: tap, junit, or a pattern such as out/*.xml")
     .option("--args <words>", 'for the test framework, such as "-k fast"', words)
     .option("--env <name[=value]>", "variable for the tests; may be repeated", environment)
     .option("--artifacts <globs...>", "files to keep of each task, such as out/**/*.png", artifactPattern)
@@ -78,11 +81,26 @@ async function start(paths: string[], flags: Flags): Promise<number> {
     const { attach } = await import("../run/attach.ts");
     return attach(flags.attach, flags);
   }
+  refuseMixture(paths, flags);
   const { run } = await import("../run/run.ts");
   return run(paths.length > 0 ? paths : ["."], flags);
 }
 
 const oneOfFormats = shaped({ kind: "choice", choices: REPORT_FORMATS }, format);
+
+/** What chooses among suites has nothing to choose from when a command is given. */
+function refuseMixture(paths: readonly string[], flags: Flags): void {
+  if (flags.command === undefined) {
+    if (flags.reads !== undefined) throw usage("--reads is of --command: say what is to be run");
+    return;
+  }
+  const { onlyChanged, reuse, args } = flags;
+  const others = { "--only-changed": onlyChanged, "--reuse": reuse, "--args": args };
+  const [wrong] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+  if (wrong !== undefined || paths.length > 0) {
+    throw usage(`--command is run as it is: leave out ${wrong ?? "the paths"}`);
+  }
+}
 
 function format(text: string, before: ReportFormat[] | undefined): ReportFormat[] {
   const found = REPORT_FORMATS.find((known) => known === text);

@@ -2,18 +2,21 @@
  * What a run will run, and in which order: of the suites that were found, what the change touches, without
  * what has passed already, cut into tasks by what earlier runs have taught.
  */
-import { posix } from "node:path";
+import { posix, relative } from "node:path";
 import type { Client } from "../../client/index.ts";
 import type { WorkspaceScan } from "../../workspace/index.ts";
 import { usage } from "../errors.ts";
 import { changedFiles, onlyChanged, type Selection } from "./changed/index.ts";
 import { findReusable, inputsOf, withoutReused, type Reused } from "./reuse.ts";
-import type { FoundSuite } from "./suites.ts";
-import { planTasks, timesMatrix, type TaskPlan } from "./tasks.ts";
+import { toPosix, type FoundSuite } from "./suites.ts";
+import { commandTask, planTasks, timesMatrix, type SharedOptions, type TaskPlan } from "./tasks.ts";
 
 export type Order = "longest" | "fail-fast";
 
 export interface PlanFlags {
+  /** Instead of suites. */
+  command?: string[];
+  reads?: string;
   project?: string;
   retries: number;
   timeout?: number;
@@ -47,13 +50,33 @@ export interface RunPlan {
 }
 
 export async function planRun(options: PlanOptions): Promise<RunPlan> {
+  return options.flags.command === undefined ? planSuites(options) : planCommand(options);
+}
+
+function planCommand({ workspace, scanned, flags }: PlanOptions): RunPlan {
+  const { command: argv = [], reads = null } = flags;
+  const cwd = toPosix(relative(workspace, process.cwd())) || ".";
+  const plan = commandTask({ argv, reads, cwd }, sharedOptions(scanned, flags));
+  return { plans: expanded([plan], flags), reused: [], notes: [], untouched: false };
+}
+
+function sharedOptions(scanned: WorkspaceScan, flags: PlanFlags): SharedOptions {
+  const { retries, timeout = null, env = {}, artifacts = [] } = flags;
+  return { treeHash: scanned.treeHash, retries, timeoutMs: timeout, env, artifacts };
+}
+
+function expanded(plans: TaskPlan[], { matrix }: PlanFlags): TaskPlan[] {
+  return matrix === undefined ? plans : plans.flatMap(timesMatrix(matrix));
+}
+
+async function planSuites(options: PlanOptions): Promise<RunPlan> {
   const { client, scanned, slots, flags } = options;
   if (flags.matrix !== undefined && flags.reuse === true) {
     throw usage("--matrix and --reuse do not go together: a pass is not remembered by its combination");
   }
   const selection = await select(options);
-  const { args = [], env = {}, project = "default" } = flags;
-  const shared = { treeHash: scanned.treeHash, args, env };
+  const { args = [], project = "default" } = flags;
+  const shared = { ...sharedOptions(scanned, flags), args };
   const inputs = new Map(selection.suites.map((suite) => [suite, inputsOf(suite, shared)] as const));
   const found = flags.reuse === true ? await findReusable(client, { project, inputs }) : [];
   const notes = [...selection.notes];
@@ -66,16 +89,12 @@ export async function planRun(options: PlanOptions): Promise<RunPlan> {
   const planned = planTasks(suites, {
     ...shared,
     slots,
-    retries: flags.retries,
-    timeoutMs: flags.timeout ?? null,
-    artifacts: flags.artifacts ?? [],
     inputsOf: (suite) => hashes.get(suite) ?? "",
     durationsOf: (suite) => durationsOf.get(suite) ?? new Map(),
     firstOf: (suite) => firstOf.get(suite) ?? new Set(),
   });
-  const plans = flags.matrix === undefined ? planned : planned.flatMap(timesMatrix(flags.matrix));
   const untouched = flags.onlyChanged === true && selection.files === 0;
-  return { plans, reused, notes, untouched };
+  return { plans: expanded(planned, flags), reused, notes, untouched };
 }
 
 async function select({ workspace, scanned, found, flags }: PlanOptions): Promise<Selection> {

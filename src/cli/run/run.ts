@@ -44,8 +44,7 @@ export async function run(paths: readonly string[], flags: RunFlags): Promise<nu
   const interrupt = onInterrupt();
   const workspace = flags.root === undefined ? workspaceOf(paths, process.cwd()) : resolve(flags.root);
   // Looked for first: where nothing is found no yard need come up.
-  const suites = await findSuites(workspace, paths);
-  if (suites.length === 0) throw nothingFound(paths);
+  const suites = flags.command === undefined ? await suitesUnder(workspace, paths) : [];
   const opening = openYard(workspace, flags);
   try {
     return await runSuites(opening, { workspace, suites, flags, signal: interrupt.signal });
@@ -60,9 +59,14 @@ export async function runIn(
   yard: RunYard,
   work: Omit<Work, "suites"> & { paths: readonly string[] },
 ): Promise<number> {
-  const suites = await findSuites(work.workspace, work.paths);
-  if (suites.length === 0) throw nothingFound(work.paths);
+  const suites = await suitesUnder(work.workspace, work.paths);
   return runSuites(Promise.resolve(yard), { ...work, suites });
+}
+
+async function suitesUnder(workspace: string, paths: readonly string[]): Promise<Suite[]> {
+  const suites = await findSuites(workspace, paths);
+  if (suites.length === 0) throw nothingFound(paths);
+  return suites;
 }
 
 export interface RunYard {
@@ -205,7 +209,7 @@ function nothingFound(paths: readonly string[]): CliError {
   return new CliError({
     code: "nothing_found",
     exit: EXIT.nothingRan,
-    message: `no test suite under ${paths.join(", ")}: none of pytest, node:test and vitest recognises it`,
-    next: "name the folder of a suite, or run a command with: testyard submit --task FILE",
+    message: `no test suite under ${paths.join(", ")}: no framework that is known here recognises it`,
+    next: 'name the folder of a suite, or a command: testyard run --command "make test" --reads junit',
   });
 }

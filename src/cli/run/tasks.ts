@@ -11,14 +11,18 @@ export interface TaskPlan {
   book: Omit<BookTask, "task_id">;
 }
 
-export interface TaskOptions {
-  slots: number;
+/** What holds for every task of a run. */
+export interface SharedOptions {
   treeHash: string;
   retries: number;
   timeoutMs: number | null;
-  args: readonly string[];
   env: Readonly<Record<string, string>>;
   artifacts: readonly string[];
+}
+
+export interface TaskOptions extends SharedOptions {
+  slots: number;
+  args: readonly string[];
   /** Expected milliseconds by file, for one suite. */
   durationsOf: (suite: FoundSuite) => ReadonlyMap<string, number>;
   /** Files that start before all others; empty when none does. */
@@ -79,14 +83,36 @@ function taskOf(
       inputs: options.inputsOf(found),
     },
     ...(options.priority !== null && { priority: options.priority }),
+    ...sharedFields(options),
+    ...(estimateMs !== null && { estimate_seconds: estimateMs / 1000 }),
+  };
+  return { input, book: { name, framework: adapter.name, suite, estimateMs } };
+}
+
+function sharedFields(options: SharedOptions): Partial<TaskInput> {
+  return {
     workspace: options.treeHash,
     ...(options.timeoutMs !== null && { timeout_seconds: options.timeoutMs / 1000 }),
     ...(options.retries > 0 && { retry_policy: { max_retries: options.retries } }),
     ...(Object.keys(options.env).length > 0 && { env: { ...options.env } }),
     ...(options.artifacts.length > 0 && { artifacts: [...options.artifacts] }),
-    ...(estimateMs !== null && { estimate_seconds: estimateMs / 1000 }),
   };
-  return { input, book: { name, framework: adapter.name, suite, estimateMs } };
+}
+
+export interface GivenCommand {
+  argv: string[];
+  /** What it leaves: `tap`, `junit`, or a pattern of report files. null: its exit is all there is. */
+  reads: string | null;
+  /** Where it runs, relative to the workspace, POSIX. */
+  cwd: string;
+}
+
+/** A command instead of suites: one task, with the cases that it reports. */
+export function commandTask({ argv, reads, cwd }: GivenCommand, options: SharedOptions): TaskPlan {
+  const name = argv.join(" ").slice(0, NAME_CHARS);
+  const config = { command: argv, cwd, ...(reads !== null && { report: reads }) };
+  const input: TaskInput = { type: "test", name, config, ...sharedFields(options) };
+  return { input, book: { name, framework: null, suite: cwd, estimateMs: null } };
 }
 
 /** The same task for each combination, without `inputs`: no later run may take one for a plain task. */
