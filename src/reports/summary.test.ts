@@ -34,6 +34,15 @@ it("puts failures first, with message, place and the command that shows more", (
   expect(text.trimEnd().split("\n").at(-1)).toBe("FAILED  2 passed, 1 failed in 2.5 s on 1 worker");
 });
 
+it("says a message once when the traceback repeats it with empty lines between", () => {
+  const outcome = aCase("sum", "failed", {
+    message: "strictly equal:\n\n36 !== 32\n",
+    detail: "AssertionError: strictly equal:\n\n36 !== 32\n\n    at sum.js:6",
+  });
+  const task = aTask({ state: "failed", attempts: [anAttempt({ outcome: "failed", cases: [outcome] })] });
+  expect(renderSummary(buildReport(aRun([task]))).match(/36 !== 32/g)).toHaveLength(1);
+});
+
 it("writes no escape character without a paint", () => {
   expect(renderSummary(buildReport(aRun([failing])))).not.toMatch(/\u001b/);
 });

@@ -64,7 +64,7 @@ function detailOf(it: CaseReport): string[] {
   const message = terminalLines(it.message ?? "").filter((line) => line !== "");
   const detail = terminalLines(it.detail ?? "");
   const first = message.slice(0, DETAIL_LINES);
-  const isRepeated = detail.join("\n").includes(first.join("\n"));
+  const isRepeated = detail.filter((line) => line !== "").join("\n").includes(first.join("\n"));
   const tail = detail.slice(-DETAIL_LINES);
   while (tail.at(-1) === "") tail.pop();
   if (tail.length === 0) return first;
