@@ -43,6 +43,18 @@ it("says a message once when the traceback repeats it with empty lines between",
   expect(renderSummary(buildReport(aRun([task]))).match(/36 !== 32/g)).toHaveLength(1);
 });
 
+it("says of a flaky case in which attempt it passed, or that its task was repeated", () => {
+  const run = aRun([
+    aTask({
+      task_id: "old",
+      state: "failed",
+      attempts: [anAttempt({ outcome: "failed", cases: [aCase("till", "failed")] })],
+    }),
+    aTask({ task_id: "new", retry_of: "old", attempts: [anAttempt({ cases: [aCase("till", "passed")] })] }),
+  ]);
+  expect(renderSummary(buildReport(run))).toContain("till  passed when repeated");
+});
+
 it("writes no escape character without a paint", () => {
   expect(renderSummary(buildReport(aRun([failing])))).not.toMatch(/\u001b/);
 });

@@ -64,7 +64,10 @@ function detailOf(it: CaseReport): string[] {
   const message = terminalLines(it.message ?? "").filter((line) => line !== "");
   const detail = terminalLines(it.detail ?? "");
   const first = message.slice(0, DETAIL_LINES);
-  const isRepeated = detail.filter((line) => line !== "").join("\n").includes(first.join("\n"));
+  const isRepeated = detail
+    .filter((line) => line !== "")
+    .join("\n")
+    .includes(first.join("\n"));
   const tail = detail.slice(-DETAIL_LINES);
   while (tail.at(-1) === "") tail.pop();
   if (tail.length === 0) return first;
@@ -75,7 +78,7 @@ function flakyLines(report: RunReport, paint: Paint): string[] {
   const flaky = report.cases.filter((it) => it.flaky);
   if (flaky.length === 0) return [];
   const lines = flaky.slice(0, FLAKY_SHOWN).map((it) => {
-    const how = paint("dim", `passed in attempt ${it.attempt}`);
+    const how = paint("dim", it.attempt > 1 ? `passed in attempt ${it.attempt}` : "passed when repeated");
     return `${paint("yellow", "FLAKY")}   ${clipped(titleOf(it))}  ${how}`;
   });
   return [...lines, ...more(flaky.length - lines.length, "flaky cases", paint), ""];

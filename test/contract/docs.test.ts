@@ -1,8 +1,10 @@
 // The documents against the tree and the schemas: what they name is there, and what there is they name.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { globSync } from "tinyglobby";
 import { describe, expect, test } from "vitest";
+import { llmsText } from "../../scripts/lib/llms.mjs";
 import {
   assignment,
   attemptResult,
@@ -12,10 +14,12 @@ import {
 } from "../../src/protocol/index.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const DOCS = join(ROOT, "docs");
-const documents = readdirSync(DOCS, { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".md"))
-  .map((name) => ({ name, text: readFileSync(join(DOCS, name), "utf8") }));
+const names = globSync(["*.md", "llms.txt", "{bench,docs,examples,test}/**/*.md"], {
+  cwd: ROOT,
+  ignore: ["**/node_modules/**", "**/fixtures/**"],
+});
+const documents = names.sort().map((name) => ({ name, text: readFileSync(join(ROOT, name), "utf8") }));
+const textOf = (path: string) => documents.find(({ name }) => name === path)?.text ?? "";
 
 /** As GitHub makes them: lower case, without punctuation, a dash for each space. */
 function anchorsOf(path: string): string[] {
@@ -28,15 +32,19 @@ function anchorsOf(path: string): string[] {
   );
 }
 
-describe.each(documents)("docs/$name", ({ name, text }) => {
+describe.each(documents)("$name", ({ name, text }) => {
   test("links to what is there", () => {
     for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(target)) continue;
       const [path = "", anchor] = target.split("#");
-      const file = path === "" ? join(DOCS, name) : join(DOCS, name, "..", path);
+      const file = path === "" ? join(ROOT, name) : join(ROOT, name, "..", path);
       expect(existsSync(file), target).toBe(true);
       if (anchor !== undefined) expect(anchorsOf(file), target).toContain(anchor);
     }
+  });
+
+  test("describes its pictures", () => {
+    expect(text).not.toMatch(/!\[\s*\]\(|<img(?![^>]* alt="[^"])/);
   });
 
   test("names source files that are there", () => {
@@ -47,8 +55,20 @@ describe.each(documents)("docs/$name", ({ name, text }) => {
   });
 });
 
+describe("docs/README.md", () => {
+  test("lists every page", () => {
+    const listed = [...textOf("docs/README.md").matchAll(/\]\(([^)]+)\)/g)].map(([, path]) => `docs/${path}`);
+    const pages = names.filter((name) => name.startsWith("docs/") && name !== "docs/README.md");
+    expect(pages.filter((page) => !listed.includes(page))).toEqual([]);
+  });
+
+  test("is what llms.txt says in short: npm run docs writes it", () => {
+    expect(textOf("llms.txt")).toBe(llmsText());
+  });
+});
+
 describe("docs/PROTOCOL.md", () => {
-  const text = documents.find(({ name }) => name === "PROTOCOL.md")?.text ?? "";
+  const text = textOf("docs/PROTOCOL.md");
   const words = new Set(text.match(/[a-z_]+/g));
 
   test("has a paragraph for every type of frame", () => {
