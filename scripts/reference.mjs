@@ -1,5 +1,5 @@
-// npm run docs: writes the pages of docs/reference that follow from the code, and llms.txt, which follows from
-// the pages. Tests hold them against it.
+// npm run docs: writes the pages of docs/reference that follow from the code, and llms.txt, which follows
+// from the pages. Tests hold them against it.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";

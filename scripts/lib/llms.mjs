@@ -1,5 +1,5 @@
-// llms.txt: the documentation as a short list for programs that read it, made from what people read: the first
-// paragraph of README.md, then docs/README.md section by section, with its links meant from the root.
+// llms.txt: the documentation as a short list for programs that read it, made from what people read: the
+// first paragraph of README.md, then docs/README.md section by section, its links meant from the root.
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { ROOT } from "./process.mjs";

@@ -39,9 +39,9 @@ describe("a page as a program", () => {
   });
 
   test("that leaves a process behind is found out, and the process ended", async () => {
-    const { blocks } = readPage(
-      "```sh\n# Until it is the program, it is a copy of the shell.\nsleep 600 &\nuntil grep -qa ^sleep /proc/$!/cmdline; do :; done\n```\n",
-    );
+    // Until it is the program, it is a copy of the shell.
+    const wait = "until grep -qa ^sleep /proc/$!/cmdline; do :; done";
+    const { blocks } = readPage(`\`\`\`sh\nsleep 600 &\n${wait}\n\`\`\`\n`);
     expect((await runPage(blocks)).leftovers).toEqual(["sleep 600"]);
   });
 

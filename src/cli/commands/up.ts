@@ -46,9 +46,8 @@ async function up(flags: Flags): Promise<number> {
     slots: defaultSlots(Math.max(1, workers)),
     onNote: say,
   });
-  say(
-    `testyard at ${yard.url} with ${workers === 1 ? "1 worker" : `${workers} workers`}, data in ${yard.dataDir}\nCtrl-C stops it`,
-  );
+  const counted = workers === 1 ? "1 worker" : `${workers} workers`;
+  say(`testyard at ${yard.url} with ${counted}, data in ${yard.dataDir}\nCtrl-C stops it`);
   const failure = await Promise.race([yard.server.ended, untilAborted(interrupt.signal).then(() => null)]);
   await yard.close();
   if (failure !== null) throw failure;
