@@ -97,7 +97,7 @@ function coded(error: Coded): Trouble {
 
 function exitOfCode(code: string): ExitCode {
   if (code.startsWith("client_key")) return EXIT.authentication;
-  return code.startsWith("sql_") ? EXIT.usage : EXIT.infrastructure;
+  return code.startsWith("sql_") || code === "export_table_unknown" ? EXIT.usage : EXIT.infrastructure;
 }
 
 /** 401 and 403 are about the key, other 4xx about what was asked for, 5xx about the coordinator. */
@@ -140,7 +140,11 @@ function nextFor(code: string): string | null {
       return "testyard query --schema lists tables and columns";
     case "sql_timeout":
     case "sql_memory":
-      return "ask for less: one run, one day, a LIMIT";
+      return "ask for less (one run, one day, a LIMIT), or export with testyard export DIR and ask there";
+    case "export_busy":
+      return "try again when it is through; one that nobody fetches goes after a minute";
+    case "export_table_unknown":
+      return "testyard query --schema lists the tables";
     default:
       return null;
   }

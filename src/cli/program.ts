@@ -20,6 +20,7 @@ import { registerRuns } from "./commands/runs.ts";
 import { OPERATE, operateText, registerHelp } from "./commands/help.ts";
 import { registerInit } from "./commands/init.ts";
 import { registerLogs } from "./commands/logs.ts";
+import { registerExport } from "./commands/export.ts";
 import { registerQuery } from "./commands/query.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerReport } from "./commands/report.ts";
@@ -64,6 +65,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Register>>>> = {
     registerArtifacts,
     registerWorkers,
     registerQuery,
+    registerExport,
   },
   [OPERATE]: {
     registerCordon,

@@ -29,6 +29,7 @@ import type {
 import type { BlobTransport } from "../workspace/index.ts";
 import { listArtifacts, readArtifact, type ArtifactName } from "./artifacts.ts";
 import { automationCalls, type AutomationCalls } from "./automation-calls.ts";
+import { exportCalls, type ExportCalls } from "./exports.ts";
 import { createBlobTransport } from "./blob-transport.ts";
 import { readFeed, type FeedOptions } from "./feed.ts";
 import { readLog, searchLogs, type LogOptions, type LogSearchOptions } from "./log.ts";
@@ -75,7 +76,7 @@ export interface SuiteQuery {
   suite?: string;
 }
 
-export interface Client extends AutomationCalls {
+export interface Client extends AutomationCalls, ExportCalls {
   /** Where it asks. */
   readonly url: string;
   /** Counts, position, and how far the results are behind. */
@@ -211,6 +212,7 @@ export function connect(options: ConnectOptions): Client {
     ...taskCalls(requests),
     ...runCalls(requests),
     ...automationCalls(requests),
+    ...exportCalls(requests),
   };
 }
 

@@ -12,6 +12,7 @@ export {
   type SubmitOptions,
 } from "./client.ts";
 export { ApiError, Unreachable } from "./errors.ts";
+export type { ExportFile } from "./exports.ts";
 export type { FeedOptions } from "./feed.ts";
 export type { LogOptions, LogSearchOptions } from "./log.ts";
 export {
@@ -28,6 +29,8 @@ export type {
   CaseView,
   DashboardView,
   DurationView,
+  ExportInput,
+  ExportStatus,
   FeedItem,
   LogMatch,
   Page,

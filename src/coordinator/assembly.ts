@@ -7,6 +7,7 @@ import type { Results } from "../results/index.ts";
 import { Coordinator, type CoordinatorOptions } from "./coordinator.ts";
 import { Automation, type WebhookPorts } from "./automation.ts";
 import type { DataDir } from "./data-dir.ts";
+import { Exports } from "./exports.ts";
 import { FeedHub } from "./feed.ts";
 import { DashboardFeed, type HttpContext } from "./http/index.ts";
 import { urlOf } from "./listen.ts";
@@ -79,6 +80,7 @@ export function assemble(options: AssemblyOptions, opened: Opened, surroundings:
     return results.rebuild();
   });
 
+  const exports = new Exports({ dir: dirs.exportDir, results, clock, logger });
   const automation = new Automation({
     loop,
     clock,
@@ -88,7 +90,7 @@ export function assemble(options: AssemblyOptions, opened: Opened, surroundings:
     yardUrl: () => urlOf(address.host, address.port),
     submission: (schedule) => scheduledSubmission(context, schedule),
   });
-  const made = { coordinator, automation, feed, signals, rebuild, metrics };
+  const made = { coordinator, automation, feed, signals, rebuild, exports, metrics };
   const shared = { ...made, log, blobs, results, clock, random, logger };
   const named = { clientKey, dataDir: dirs.path, clusterId, coordinatorId, version, logSince };
   const startedAt = clock.monotonic();

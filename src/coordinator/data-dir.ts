@@ -1,7 +1,8 @@
 /**
  * The data directory of a coordinator and what stands where in it.
  *
- *     client-key    log/    snapshots/    blobs/    cluster.json    results.duckdb (unless named elsewhere)
+ *     client-key    log/    snapshots/    blobs/    cluster.json    exports/
+ *     results.duckdb (unless named elsewhere)
  */
 import {
   closeSync,
@@ -13,7 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { StartError } from "./start-error.ts";
 
 export interface DataDir {
@@ -22,6 +23,8 @@ export interface DataDir {
   snapshotDir: string;
   blobDir: string;
   dbPath: string;
+  /** Of exports while they are fetched. */
+  exportDir: string;
 }
 
 export function layOut(path: string, dbPath: string | undefined): DataDir {
@@ -32,6 +35,7 @@ export function layOut(path: string, dbPath: string | undefined): DataDir {
     snapshotDir: join(path, "snapshots"),
     blobDir: join(path, "blobs"),
     dbPath: dbPath ?? join(path, "results.duckdb"),
+    exportDir: resolve(path, "exports"),
   };
 }
 

@@ -33,6 +33,7 @@ export interface ResultsSetup {
   log: EventLog;
   logDir: string;
   dbPath: string;
+  exportDir: string;
   clusterId: string;
   readBlob: ReadBlob;
   logger: Logger;
@@ -137,9 +138,9 @@ async function openResults(
 ): Promise<Results> {
   const { logger, openResults: open = ({ log: _log, ...setup }: ResultsSetup) => startResults(setup) } =
     options;
-  const { logDir, dbPath } = dirs;
+  const { logDir, dbPath, exportDir } = dirs;
   const readBlob = async (sha256: string) => (blobs.has(sha256) ? blobs.get(sha256) : null);
-  return open({ log, logDir, dbPath, clusterId, readBlob, logger });
+  return open({ log, logDir, dbPath, exportDir, clusterId, readBlob, logger });
 }
 
 async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Promise<RunningServer> {
@@ -157,6 +158,7 @@ async function lead(options: ServerOptions, unwind: Unwind, opened: Opened): Pro
   const retention = createRetention(options, opened);
   unwind.add("the retention", () => retention.end());
   unwind.add("the last results", () => catchUp(opened.results, loop.committedPosition, options.clock));
+  unwind.add("the export", () => context.exports.end());
   unwind.add("the coordinator", async () => coordinator.stop());
   unwind.add("webhooks and schedules", async () => context.automation.stop());
   await coordinator.start();

@@ -421,6 +421,22 @@ export const rebuildStatus = named(
   "The latest rebuild of the results since the coordinator started.",
 );
 
+export const exportStatus = named(
+  "ExportStatus",
+  z.object({
+    export_id: text,
+    state: z.enum(["running", "done", "failed"]),
+    error: about(z.nullable(z.object({ code: text, message: text })), "Why it failed; no file is left then."),
+    report: z.nullable(
+      z.object({
+        watermark: about(position, "Everything up to this record of the log is in the files."),
+        tables: z.array(z.object({ name: text, rows: count, file: text, bytes: count })),
+      }),
+    ),
+  }),
+  "The tables of the results as files.",
+);
+
 export const missingHashes = named(
   "MissingHashes",
   z.object({ missing: z.array(text) }),
@@ -461,6 +477,7 @@ export type FileFailures = z.infer<typeof fileFailuresView>;
 export type ReusableCase = z.infer<typeof reusableCaseView>;
 export type DurationView = z.infer<typeof durationView>;
 export type SqlAnswer = Omit<z.infer<typeof sqlAnswer>, "rows"> & { rows: SqlValue[][] };
+export type ExportStatus = z.infer<typeof exportStatus>;
 export type RebuildStatus = z.infer<typeof rebuildStatus>;
 export type DashboardView = z.infer<typeof dashboardView>;
 export type SubmitAnswer = z.infer<typeof submitAnswer>;

@@ -25,6 +25,7 @@ export {
   bulkInput,
   cordonInput,
   emptyInput,
+  exportInput,
   hash,
   hashList,
   project,
@@ -33,6 +34,7 @@ export {
   runInput,
   sqlInput,
   type BulkEnvelope,
+  type ExportInput,
   type RunInput,
 } from "./requests.ts";
 export {

@@ -84,6 +84,17 @@ const sqlParameter = z.union(
   "a parameter is a text, a number, a boolean or null",
 );
 
+export const exportInput = named(
+  "ExportInput",
+  z.strictObject({
+    format: z.optional(z.enum(["parquet", "csv", "json"])),
+    tables: z.optional(z.array(z.string().check(z.maxLength(64))).check(z.minLength(1), z.maxLength(100))),
+  }),
+  "Parquet and all tables unless given; `json` is one object a line.",
+);
+
+export type ExportInput = z.infer<typeof exportInput>;
+
 export const sqlInput = named(
   "SqlInput",
   z.strictObject({

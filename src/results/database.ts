@@ -58,6 +58,7 @@ export interface Database {
   /** For the SQL of people. */
   readonly visitor: DuckDBConnection;
   readonly meta: Meta;
+  readonly exporter: DuckDBConnection;
   close(): void;
 }
 
@@ -69,14 +70,15 @@ export async function openDatabase(
   const instance = await openInstance(path, OPTIONS);
   try {
     const writer = await instance.connect();
+    const exporter = await connectExporter(instance);
     await lock(writer, exportDir);
     const meta = await recogniseOrCreate(writer, { path, clusterId });
     const reader = await instance.connect();
     const visitor = await instance.connect();
     const close = () => {
-      for (const each of [visitor, reader, writer, instance]) each.closeSync();
+      for (const each of [exporter, visitor, reader, writer, instance]) each.closeSync();
     };
-    return { path, writer, reader, visitor, meta, close };
+    return { path, writer, reader, visitor, exporter, meta, close };
   } catch (error) {
     instance.closeSync();
     throw error;
@@ -87,23 +89,34 @@ export async function openDatabase(
 export async function openForReading(
   path: string,
   exportDir: string | null,
-): Promise<{ connection: DuckDBConnection; close(): void }> {
+): Promise<{ connection: DuckDBConnection; exporter: DuckDBConnection; close(): void }> {
   if (!existsSync(path)) {
     throw new ResultsRefused("results_missing", `there is no results file at ${path}`, { path });
   }
   const instance = await openInstance(path, { ...OPTIONS, access_mode: "READ_ONLY" });
   try {
     const connection = await instance.connect();
+    const exporter = await connectExporter(instance);
     await lock(connection, exportDir);
     await recognise(connection, path);
     const close = () => {
-      for (const each of [connection, instance]) each.closeSync();
+      for (const each of [exporter, connection, instance]) each.closeSync();
     };
-    return { connection, close };
+    return { connection, exporter, close };
   } catch (error) {
     instance.closeSync();
     throw error;
   }
+}
+
+/**
+ * Rows come out in any order: to keep theirs, DuckDB holds so many of them that a table of long texts takes
+ * all memory, and the writer finds none. Set before the lock.
+ */
+async function connectExporter(instance: DuckDBInstance): Promise<DuckDBConnection> {
+  const connection = await instance.connect();
+  await connection.run("SET SESSION preserve_insertion_order = false");
+  return connection;
 }
 
 async function lock(connection: DuckDBConnection, exportDir: string | null): Promise<void> {

@@ -57,6 +57,24 @@ export class SqlRefused extends Error {
   }
 }
 
+export type ExportCode =
+  | "export_table_unknown"
+  /** Whoever wanted it, or the process, has gone. */
+  | "export_ended"
+  | "export_failed"
+  | "disk_full";
+
+/** There are no files, and nothing is left of them. */
+export class ExportFailed extends Error {
+  override readonly name = "ExportFailed";
+  readonly code: ExportCode;
+
+  constructor(code: ExportCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }

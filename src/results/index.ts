@@ -5,6 +5,11 @@
  * has no answer now, and the codes in errors.ts for a file that a person has to look at.
  */
 export { describeSchema, schemaMarkdown } from "./describe.ts";
+export {
+  type ExportFormat,
+  type ExportReport,
+  type ExportRequest,
+} from "./export.ts";
 export { openResultsFile, rebuildResultsFile } from "./offline.ts";
 export type { ReadBlob } from "./projection.ts";
 export type {

@@ -1,5 +1,6 @@
 /** What goes over the border between coordinator and results process. Structured clones: bytes stay bytes. */
-import type { RefusalCode, SqlCode } from "./errors.ts";
+import type { ExportCode, RefusalCode, SqlCode } from "./errors.ts";
+import type { ExportRequest } from "./export.ts";
 import type { SqlRequest } from "./sql.ts";
 
 export interface StartOptions {
@@ -15,6 +16,9 @@ export type ToProcess =
   | { kind: "poke"; position: number }
   | { kind: "query"; id: number; name: string; params: unknown }
   | { kind: "sql"; id: number; request: SqlRequest }
+  | { kind: "export"; id: number; request: ExportRequest }
+  /** Nobody waits for the answer any more. */
+  | { kind: "abandon"; id: number }
   | { kind: "blob"; id: number; bytes: Uint8Array | null }
   | { kind: "blob_failed"; id: number; message: string }
   | { kind: "close" };
@@ -27,6 +31,7 @@ export type FromProcess =
   | { kind: "unavailable"; id: number; message: string }
   | { kind: "query_failed"; id: number; message: string }
   | { kind: "sql_refused"; id: number; code: SqlCode; message: string }
+  | { kind: "export_failed"; id: number; code: ExportCode; message: string }
   | { kind: "read_blob"; id: number; hash: string }
   | { kind: "failed"; message: string };
 

@@ -7,6 +7,7 @@ import { openForReading } from "./database.ts";
 import { type Digests, digests } from "./digests.ts";
 import { messageOf, ResultsUnavailable } from "./errors.ts";
 import type { ReadBlob } from "./projection.ts";
+import { exportTables, type ExportOptions, type ExportReport, type ExportRequest } from "./export.ts";
 import { createReader } from "./reader.ts";
 import { rebuild, type RebuildReport } from "./rebuild.ts";
 import { openLocalResults } from "./results.ts";
@@ -14,6 +15,7 @@ import { createSqlRunner, type SqlAnswer, type SqlOptions, type SqlRequest } fro
 
 export interface ResultsFile {
   sql(request: SqlRequest): Promise<SqlAnswer>;
+  export(request: ExportRequest, options?: ExportOptions): Promise<ExportReport>;
   close(): void;
 }
 
@@ -24,7 +26,11 @@ export async function openResultsFile(
 ): Promise<ResultsFile> {
   const file = await openForReading(path, exportDir);
   const runner = createSqlRunner(file.connection, options);
-  return { sql: (request) => runner.run(request), close: () => file.close() };
+  return {
+    sql: (request) => runner.run(request),
+    export: (request, more) => exportTables(file.exporter, request, more),
+    close: () => file.close(),
+  };
 }
 
 const DIGEST_MS = 60_000;

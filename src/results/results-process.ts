@@ -10,7 +10,7 @@ import { writeFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { type EventLog, openLmdbLog } from "../log/index.ts";
-import { messageOf, ResultsRefused, ResultsUnavailable, SqlRefused } from "./errors.ts";
+import { ExportFailed, messageOf, ResultsRefused, ResultsUnavailable, SqlRefused } from "./errors.ts";
 import { createPending, type FromProcess, type StartOptions, type ToProcess } from "./ipc.ts";
 import { isQueryName, type QueryParams, type QueryName } from "./queries.ts";
 import { openLocalResults, type Results } from "./results.ts";
@@ -89,6 +89,15 @@ function onDeaf(): void {
   setImmediate(() => void sent.then(() => process.kill(process.pid, "SIGKILL")));
 }
 
+/** Questions whose askers may leave, by number. */
+const askers = new Map<number, AbortController>();
+
+function whileAsked(id: number): AbortSignal {
+  const asker = new AbortController();
+  askers.set(id, asker);
+  return asker.signal;
+}
+
 async function answer(id: number, ask: (open: Results) => Promise<unknown>): Promise<void> {
   try {
     if (results === null) throw new ResultsUnavailable("the results are not open");
@@ -96,7 +105,10 @@ async function answer(id: number, ask: (open: Results) => Promise<unknown>): Pro
   } catch (error) {
     const message = messageOf(error);
     if (error instanceof SqlRefused) send({ kind: "sql_refused", id, code: error.code, message });
+    else if (error instanceof ExportFailed) send({ kind: "export_failed", id, code: error.code, message });
     else send({ kind: error instanceof ResultsUnavailable ? "unavailable" : "query_failed", id, message });
+  } finally {
+    askers.delete(id);
   }
 }
 
@@ -125,7 +137,13 @@ process.on("message", (message: ToProcess) => {
     case "query":
       return void answer(message.id, (open) => namedQuery(open, message.name, message.params));
     case "sql":
-      return void answer(message.id, (open) => open.sql(message.request));
+      return void answer(message.id, (open) => open.sql(message.request, { signal: whileAsked(message.id) }));
+    case "export":
+      return void answer(message.id, (open) =>
+        open.export(message.request, { signal: whileAsked(message.id) }),
+      );
+    case "abandon":
+      return askers.get(message.id)?.abort();
     case "blob":
       return blobs.take(message.id)?.resolve(message.bytes);
     case "blob_failed":

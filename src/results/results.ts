@@ -8,12 +8,20 @@
 import type { EventLog } from "../log/index.ts";
 import { openDatabase } from "./database.ts";
 import { messageOf, ResultsUnavailable } from "./errors.ts";
+import { exportTables, type ExportReport, type ExportRequest } from "./export.ts";
 import { createFollower } from "./follower.ts";
 import { createProjection, type ReadBlob } from "./projection.ts";
 import { QUERIES, type QueryAnswer, type QueryName, type QueryParams } from "./queries.ts";
 import { createReader, type Reader } from "./reader.ts";
 import type { RebuildReport } from "./rebuild.ts";
-import { createSqlRunner, type SqlAnswer, type SqlOptions, type SqlRequest, type SqlRunner } from "./sql.ts";
+import {
+  type Asking,
+  createSqlRunner,
+  type SqlAnswer,
+  type SqlOptions,
+  type SqlRequest,
+  type SqlRunner,
+} from "./sql.ts";
 
 export interface ResultsStatus {
   /** The last record whose rows are committed. */
@@ -33,7 +41,9 @@ export interface Results {
   /** Rejects with ResultsUnavailable where no answer can be had now. */
   query<N extends QueryName>(name: N, params: QueryParams<N>): Promise<QueryAnswer<N>>;
   /** People's own SQL. Rejects with SqlRefused where the query is at fault. */
-  sql(request: SqlRequest): Promise<SqlAnswer>;
+  sql(request: SqlRequest, asking?: Asking): Promise<SqlAnswer>;
+  /** The tables as files, without holding up the rest. Rejects with ExportFailed; then no file is left. */
+  export(request: ExportRequest, asking?: Asking): Promise<ExportReport>;
   /** A new file from the log in the place of this one; only where the results have a process of their own. */
   rebuild?(): Promise<RebuildReport>;
   close(): Promise<void>;
@@ -76,7 +86,9 @@ export async function openLocalResults(options: LocalResultsOptions): Promise<Re
     const reader = createReader(db.reader, { timeoutMs });
     const sql = createSqlRunner(db.visitor, options.sql);
     const onFatal = (error: unknown) => options.onFailure?.(error);
-    return createLocal({ follower, progress, reader, sql, closeAll, onFatal });
+    const exporting = (request: ExportRequest, signal: AbortSignal) =>
+      exportTables(db.exporter, request, { signal });
+    return createLocal({ exporting, follower, progress, reader, sql, closeAll, onFatal });
   } catch (error) {
     for (const close of closeAll) close();
     throw error;
@@ -88,15 +100,19 @@ interface LocalParts {
   progress: Progress;
   reader: Reader;
   sql: SqlRunner;
+  exporting: (request: ExportRequest, signal: AbortSignal) => Promise<ExportReport>;
   closeAll: (() => void)[];
   onFatal: (error: unknown) => void;
 }
 
-function createLocal({ follower, progress, reader, sql, closeAll, onFatal }: LocalParts): Results {
+function createLocal(parts: LocalParts): Results {
+  const { follower, progress, reader, sql, closeAll, onFatal } = parts;
+  const exports = new Set<AbortController>();
   const running = new Set<Promise<unknown>>();
   let closing: Promise<void> | null = null;
   const close = async () => {
     progress.end();
+    for (const each of exports) each.abort();
     await follower.stop();
     await Promise.allSettled(running);
     for (const each of closeAll) each();
@@ -118,12 +134,33 @@ function createLocal({ follower, progress, reader, sql, closeAll, onFatal }: Loc
     reached: (position) => progress.reached(position),
     onWatermark: (call) => progress.onWatermark(call),
     query: (name, params) => asked(() => runQuery(reader, name, params)),
-    sql: (request) => asked(() => sql.run(request)),
+    sql: (request, asking) => asked(() => sql.run(request, asking)),
+    export: (request, asking) =>
+      asked(() => untilClosed(exports, asking, (signal) => parts.exporting(request, signal))),
     close() {
       closing ??= close();
       return closing;
     },
   };
+}
+
+/** Ends when the asker leaves, and when the results are closed. */
+async function untilClosed<T>(
+  open: Set<AbortController>,
+  { signal }: Asking = {},
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const own = new AbortController();
+  const leave = () => own.abort();
+  signal?.addEventListener("abort", leave);
+  if (signal?.aborted === true) leave();
+  open.add(own);
+  try {
+    return await work(own.signal);
+  } finally {
+    open.delete(own);
+    signal?.removeEventListener("abort", leave);
+  }
 }
 
 /** After these DuckDB answers nothing any more until the file is opened anew. */

@@ -19,7 +19,7 @@ export interface WatchLimits {
 
 export const WATCH_LIMITS: WatchLimits = { timeoutMs: 5_000, graceMs: 5_000, rssBytes: 1024 ** 3 };
 
-export type Broken = "sql_timeout" | "sql_memory";
+export type Broken = "sql_timeout" | "sql_memory" | "abandoned";
 
 export interface Watch {
   /** The limit that the query went over. */
@@ -32,19 +32,23 @@ const LOOK_MS = 25;
 /** @param onDeaf the query does not heed the interrupt */
 export function watchQuery(
   connection: Pick<DuckDBConnection, "interrupt">,
-  limits: WatchLimits,
+  limits: WatchLimits & { signal?: AbortSignal },
   onDeaf: (broken: Broken) => void,
 ): Watch {
   const from = performance.now();
   let broken: Broken | null = null;
+  let brokenMs = 0;
   let isDeaf = false;
   const look = () => {
     const elapsedMs = performance.now() - from;
     const rss = process.memoryUsage.rss();
-    broken ??= rss > limits.rssBytes ? "sql_memory" : elapsedMs > limits.timeoutMs ? "sql_timeout" : null;
+    if (broken === null) {
+      brokenMs = elapsedMs;
+      broken = brokenBy(limits, { elapsedMs, rss });
+    }
     if (broken === null) return;
     connection.interrupt();
-    if (isDeaf || (elapsedMs < limits.timeoutMs + limits.graceMs && rss < 1.5 * limits.rssBytes)) return;
+    if (isDeaf || (elapsedMs < brokenMs + limits.graceMs && rss < 1.5 * limits.rssBytes)) return;
     isDeaf = true;
     onDeaf(broken);
   };
@@ -55,4 +59,13 @@ export function watchQuery(
     },
     stop: () => clearInterval(timer),
   };
+}
+
+function brokenBy(
+  { rssBytes, timeoutMs, signal }: WatchLimits & { signal?: AbortSignal },
+  { elapsedMs, rss }: { elapsedMs: number; rss: number },
+): Broken | null {
+  if (rss > rssBytes) return "sql_memory";
+  if (elapsedMs > timeoutMs) return "sql_timeout";
+  return signal?.aborted === true ? "abandoned" : null;
 }

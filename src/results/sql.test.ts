@@ -159,6 +159,20 @@ describe("limits", () => {
     expect((await ask("SELECT 1")).rows).toEqual([[1]]);
   });
 
+  it("the patience of who asks: the query ends with them, also while it waits its turn", async () => {
+    const runner = createSqlRunner(db.visitor, { limits: { timeoutMs: 60_000 } });
+    const asker = new AbortController();
+    const sql = "SELECT count(*) FROM range(1000000) a, range(1000000) b";
+    const asked = [sql, "SELECT 1"].map((each) =>
+      runner.run({ sql: each, parameters: [], limit: 1 }, { signal: asker.signal }),
+    );
+    asker.abort();
+    for (const each of await Promise.allSettled(asked)) {
+      expect(each).toMatchObject({ status: "rejected", reason: { code: "results_unavailable" } });
+    }
+    expect((await ask("SELECT 1")).rows).toEqual([[1]]);
+  });
+
   it("memory, while the writer goes on", async () => {
     const sql = "SELECT string_agg(repeat('x', 1000000), '') FROM range(10000)";
     const [{ code }] = await Promise.all([

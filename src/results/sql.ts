@@ -26,9 +26,14 @@ export interface SqlAnswer {
   watermark: number;
 }
 
+export interface Asking {
+  /** Aborted when nobody waits for the answer any more: the query is ended. */
+  signal?: AbortSignal;
+}
+
 export interface SqlRunner {
   /** Rejects with SqlRefused, or with ResultsUnavailable where the file or the queue is the trouble. */
-  run(request: SqlRequest): Promise<SqlAnswer>;
+  run(request: SqlRequest, asking?: Asking): Promise<SqlAnswer>;
 }
 
 export interface SqlOptions {
@@ -45,12 +50,14 @@ export function createSqlRunner(connection: DuckDBConnection, options: SqlOption
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
   return {
-    run(request) {
+    run(request, { signal } = {}) {
       if (waiting >= WAITING_LIMIT) {
         return Promise.reject(new ResultsUnavailable(`${waiting} SQL queries wait already`));
       }
       waiting += 1;
-      const answer = last.then(() => watched(connection, request, { ...options, limits }));
+      const answer = last.then(() =>
+        watched(connection, request, { ...options, limits, ...(signal && { signal }) }),
+      );
       const done = () => void (waiting -= 1);
       last = answer.then(done, done);
       return answer;
@@ -61,11 +68,12 @@ export function createSqlRunner(connection: DuckDBConnection, options: SqlOption
 async function watched(
   connection: DuckDBConnection,
   request: SqlRequest,
-  { limits, onDeaf }: SqlOptions & { limits: WatchLimits },
+  { limits, onDeaf, signal }: SqlOptions & Asking & { limits: WatchLimits },
 ): Promise<SqlAnswer> {
+  if (signal?.aborted === true) throw overLimit("abandoned", limits);
   let giveUp: (error: Error) => void = () => {};
   const deaf = new Promise<never>((_, reject) => (giveUp = reject));
-  const watch = watchQuery(connection, limits, (broken) => {
+  const watch = watchQuery(connection, { ...limits, ...(signal && { signal }) }, (broken) => {
     giveUp(overLimit(broken, limits));
     onDeaf?.(broken);
   });
@@ -78,7 +86,8 @@ async function watched(
   }
 }
 
-function overLimit(broken: Broken, { timeoutMs, rssBytes }: WatchLimits): SqlRefused {
+function overLimit(broken: Broken, { timeoutMs, rssBytes }: WatchLimits): Error {
+  if (broken === "abandoned") return new ResultsUnavailable("the query was ended: nobody waits for it");
   const limit = broken === "sql_timeout" ? `${timeoutMs} ms` : `${rssBytes} bytes of memory`;
   return new SqlRefused(broken, `the query was ended at ${limit}`);
 }

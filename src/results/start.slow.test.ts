@@ -165,6 +165,15 @@ describe("SQL of people", () => {
     expect(await one(results)).toBe("[[1]]");
   });
 
+  it("ends when nobody waits for it any more", async () => {
+    const results = await start();
+    const asker = new AbortController();
+    const sql = "SELECT count(*) FROM range(1000000) a, range(1000000) b";
+    const asked = results.sql({ sql, parameters: [], limit: 1 }, { signal: asker.signal });
+    asker.abort();
+    await expect(asked).rejects.toThrow(/nobody waits/);
+  });
+
   it("does not hold up the rows that are written", async () => {
     const run_id = await history.begin();
     const results = await start();

@@ -8,7 +8,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type Logger, silentLogger } from "../ports/index.ts";
-import { messageOf, ResultsRefused, ResultsUnavailable, SqlRefused } from "./errors.ts";
+import { ExportFailed, messageOf, ResultsRefused, ResultsUnavailable, SqlRefused } from "./errors.ts";
+import type { ExportReport, ExportRequest } from "./export.ts";
 import {
   createPending,
   type FromProcess,
@@ -20,7 +21,7 @@ import type { ReadBlob } from "./projection.ts";
 import type { QueryAnswer } from "./queries.ts";
 import { type FreshResults, rebuild, type RebuildReport } from "./rebuild.ts";
 import { createProgress, type Progress, type Results, type ResultsStatus } from "./results.ts";
-import type { SqlAnswer, SqlRequest } from "./sql.ts";
+import type { Asking, SqlAnswer, SqlRequest } from "./sql.ts";
 
 export interface StartResultsOptions {
   /** Folder of the LMDB log, which must exist. */
@@ -55,6 +56,7 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 /** SQL waits its turn, behind eight others at the most. */
 const SQL_PATIENCE_MS = 100_000;
+const EXPORT_PATIENCE_MS = 6 * 3_600_000;
 const CLOSE_PATIENCE_MS = 10_000;
 const STDERR_KEPT = 4_000;
 
@@ -130,22 +132,46 @@ class Supervisor implements StartedResults {
   query: Results["query"] = (name, params) => {
     const { queryTimeoutMs = QUERY_TIMEOUT_MS } = this.#options;
     const patienceMs = queryTimeoutMs + ANSWER_GRACE_MS;
-    const answer = this.#ask((id) => ({ kind: "query", id, name, params }), patienceMs);
+    const answer = this.#ask((id) => ({ kind: "query", id, name, params }), { patienceMs });
     return answer as Promise<QueryAnswer<typeof name>>;
   };
 
-  sql(request: SqlRequest): Promise<SqlAnswer> {
-    return this.#ask((id) => ({ kind: "sql", id, request }), SQL_PATIENCE_MS) as Promise<SqlAnswer>;
+  sql(request: SqlRequest, asking: Asking = {}): Promise<SqlAnswer> {
+    const asked = this.#ask((id) => ({ kind: "sql", id, request }), {
+      patienceMs: SQL_PATIENCE_MS,
+      ...asking,
+    });
+    return asked as Promise<SqlAnswer>;
   }
 
-  #ask(make: (id: number) => ToProcess, patienceMs: number): Promise<unknown> {
-    if (this.#state !== "ready") return Promise.reject(this.#unavailable());
-    return this.#answers.ask((id) => {
+  export(request: ExportRequest, asking: Asking = {}): Promise<ExportReport> {
+    const asked = this.#ask((id) => ({ kind: "export", id, request }), {
+      patienceMs: EXPORT_PATIENCE_MS,
+      ...asking,
+    });
+    return asked as Promise<ExportReport>;
+  }
+
+  async #ask(
+    make: (id: number) => ToProcess,
+    { patienceMs, signal }: Asking & { patienceMs: number },
+  ): Promise<unknown> {
+    if (this.#state !== "ready") throw this.#unavailable();
+    let abandon = () => {};
+    const answer = this.#answers.ask((id) => {
       this.#send(make(id));
+      abandon = () => this.#send({ kind: "abandon", id });
       const late = () =>
         this.#answers.take(id)?.reject(new ResultsUnavailable("the results process does not answer"));
       setTimeout(late, patienceMs).unref();
     });
+    signal?.addEventListener("abort", abandon);
+    if (signal?.aborted === true) abandon();
+    try {
+      return await answer;
+    } finally {
+      signal?.removeEventListener("abort", abandon);
+    }
   }
 
   #unavailable(): ResultsUnavailable {
@@ -221,6 +247,8 @@ class Supervisor implements StartedResults {
         return this.#answers.take(message.id)?.reject(new Error(message.message));
       case "sql_refused":
         return this.#answers.take(message.id)?.reject(new SqlRefused(message.code, message.message));
+      case "export_failed":
+        return this.#answers.take(message.id)?.reject(new ExportFailed(message.code, message.message));
       case "read_blob":
         return void this.#readBlob(message);
     }

@@ -81,7 +81,7 @@ function show(found: SqlAnswer, flags: Flags): void {
       ),
     );
   if (found.truncated)
-    say(`there is more: ${found.rows.length} rows are shown; see --limit, or testyard export`);
+    say(`there is more: ${found.rows.length} rows are shown; see --limit, or testyard export DIR`);
   if (found.stale_by > 0) say(`the results are ${found.stale_by} records behind the log`);
 }
 

@@ -8,6 +8,7 @@ import { artifactRoutes } from "./artifacts.ts";
 import { blobRoutes } from "./blobs.ts";
 import { installBodies, MAX_BODY_BYTES } from "./body.ts";
 import type { HttpContext } from "./context.ts";
+import { exportRoutes } from "./exports.ts";
 import { feedRoutes } from "./feed-route.ts";
 import { installGuard } from "./guard.ts";
 import { logSearchRoutes } from "./log-search-routes.ts";
@@ -77,6 +78,7 @@ export function createApp(context: HttpContext): FastifyInstance {
     logRoutes,
     logSearchRoutes,
     sqlRoutes,
+    exportRoutes,
   ];
   for (const register of groups) register(app, context);
   openApiRoutes(app, context);

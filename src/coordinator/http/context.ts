@@ -5,6 +5,7 @@ import type { Clock, Logger, Random } from "../../ports/index.ts";
 import type { Results } from "../../results/index.ts";
 import type { Automation } from "../automation.ts";
 import type { Coordinator } from "../coordinator.ts";
+import type { Exports } from "../exports.ts";
 import type { FeedHub } from "../feed.ts";
 import type { EventMetrics } from "../metrics/index.ts";
 import type { RebuildJob } from "../rebuild-job.ts";
@@ -19,6 +20,7 @@ export interface HttpContext {
   blobs: BlobStore;
   results: Results;
   rebuild: RebuildJob;
+  exports: Exports;
   clock: Clock;
   random: Random;
   logger: Logger;

@@ -52,7 +52,11 @@ export function installGuard(app: FastifyInstance, context: HttpContext): void {
   });
 }
 
-function requireKey(request: FastifyRequest, { clientKey, dataDir }: HttpContext): void {
+/** @throws Refusal */
+export function requireKey(
+  request: FastifyRequest,
+  { clientKey, dataDir }: Pick<HttpContext, "clientKey" | "dataDir">,
+): void {
   const [, offered = ""] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "") ?? [];
   if (isClientKey(clientKey, offered)) return;
   const what = offered === "" ? "a key is needed" : "the key is not the one of this yard";

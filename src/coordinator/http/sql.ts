@@ -6,7 +6,7 @@
  */
 import type { FastifyInstance } from "fastify";
 import { emptyInput, sqlInput } from "../../protocol/index.ts";
-import { fresh } from "./answers.ts";
+import { fresh, whileListening } from "./answers.ts";
 import { readBody, readOptionalBody } from "./body.ts";
 import { caughtUp } from "./caught-up.ts";
 import type { HttpContext } from "./context.ts";
@@ -23,7 +23,8 @@ export function sqlRoutes(app: FastifyInstance, context: HttpContext): void {
     const { sql, parameters = [], limit = DEFAULT_ROWS } = readBody(request, sqlInput);
     const position = context.coordinator.loop.committedPosition;
     await caughtUp(context, FRESH_MS);
-    const answer = await context.results.sql({ sql, parameters, limit });
+    const signal = whileListening(context, reply);
+    const answer = await context.results.sql({ sql, parameters, limit }, { signal });
     const { columns, rows, truncated, elapsed_ms, watermark } = answer;
     const stale_by = Math.max(0, position - watermark);
     context.logger.info("sql", { sql: sql.slice(0, LOGGED_CHARACTERS), elapsed_ms, truncated });

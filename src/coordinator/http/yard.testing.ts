@@ -14,6 +14,7 @@ import { silentLogger } from "../../ports/index.ts";
 import { openLocalResults } from "../../results/index.ts";
 import { Automation, type AutomationOptions } from "../automation.ts";
 import { Coordinator } from "../coordinator.ts";
+import { Exports } from "../exports.ts";
 import { FeedHub } from "../feed.ts";
 import type { Committed } from "../loop.ts";
 import { EventMetrics } from "../metrics/index.ts";
@@ -63,13 +64,21 @@ function automationFor(
   });
 }
 
+async function resultsFor(dir: string, { log, blobs }: Pick<HttpContext, "log" | "blobs">) {
+  const readBlob = async (hash: string) => (blobs.has(hash) ? blobs.get(hash) : null);
+  const exportDir = join(dir, "exports");
+  const options = { log, dbPath: ":memory:", clusterId: CLUSTER, readBlob, exportDir };
+  const results = await openLocalResults(options);
+  const [clock, logger] = [createClock(), silentLogger];
+  return { results, exports: new Exports({ dir: exportDir, results, clock, logger }) };
+}
+
 export async function openYard(settings: Partial<CoordinatorSettings> = {}): Promise<Yard> {
   const dir = await mkdtemp(join(tmpdir(), "testyard-http-"));
   const log = createMemoryLog();
   const [clock, random, logger] = [createClock(), createRandom(), silentLogger];
   const blobs = await openBlobStore({ dir: join(dir, "blobs") });
-  const readBlob = async (hash: string) => (blobs.has(hash) ? blobs.get(hash) : null);
-  const results = await openLocalResults({ log, dbPath: ":memory:", clusterId: CLUSTER, readBlob });
+  const { results, exports } = await resultsFor(dir, { log, blobs });
   const calls: ((committed: Committed) => void)[] = [({ position }) => results.poke(position)];
   const fatal: unknown[] = [];
   const metrics = new EventMetrics();
@@ -109,6 +118,7 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
     log,
     blobs,
     results,
+    exports,
     rebuild: new RebuildJob(async () => ({ watermark: 0, tables: {}, differing: null })),
     clock,
     random,
@@ -137,6 +147,7 @@ export async function openYard(settings: Partial<CoordinatorSettings> = {}): Pro
 async function shut({ app, context, closing }: Pick<Yard, "app" | "context" | "closing">): Promise<void> {
   closing.abort();
   context.coordinator.stop();
+  await context.exports.end();
   await app.close();
   for (const part of [context.results, context.blobs, context.log]) await part.close();
 }

@@ -1,7 +1,12 @@
 import { hash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
-import { BLOB_FRAMES_TYPE, encodeBlobFrame, type JsonSchema } from "../../../protocol/index.ts";
+import {
+  BLOB_FRAMES_TYPE,
+  encodeBlobFrame,
+  type ExportStatus,
+  type JsonSchema,
+} from "../../../protocol/index.ts";
 import { AUTHORIZED, finishTask, openYard, registerWorker, startTask, type Yard } from "../yard.testing.ts";
 import type { ApiDocument, Operation } from "./document.ts";
 
@@ -19,7 +24,7 @@ const DOCUMENT = JSON.stringify({
 
 let yard: Yard;
 let document: ApiDocument;
-const ids = { run: "", done: "", queued: "", cancelled: "", poisoned: "" };
+const ids = { run: "", export: "", done: "", queued: "", cancelled: "", poisoned: "" };
 
 beforeAll(async () => {
   yard = await openYard();
@@ -102,6 +107,15 @@ const CALLS: Record<string, () => ReturnType<typeof send>> = {
   query: () => send("POST", "/api/query", { sql: "SELECT 1, [1]", limit: 1 }),
   rebuildResults: () => send("POST", "/api/results/rebuild"),
   getRebuild: () => send("GET", "/api/results/rebuild"),
+  startExport: async () => {
+    const started = await send("POST", "/api/exports", { format: "csv", tables: ["runs"] });
+    ids.export = started.json<ExportStatus>().export_id;
+    await expect.poll(() => yard.context.exports.status(ids.export)?.state).toBe("done");
+    return started;
+  },
+  getExport: () => send("GET", `/api/exports/${ids.export}`),
+  getExportFile: () => send("GET", `/api/exports/${ids.export}/files/runs.csv`),
+  removeExport: () => send("DELETE", `/api/exports/${ids.export}`),
   listDurations: () => send("GET", "/api/durations?framework=pytest"),
   listFailures: () => send("GET", "/api/failures?framework=pytest"),
   listReusableCases: () => send("GET", `/api/reusable-cases?inputs=${"1".repeat(64)}`),
