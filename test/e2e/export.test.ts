@@ -57,7 +57,9 @@ test("holds the same online and offline, and never overwrites by itself", { time
   expect(home.read("offline/task_ends.ndjson").trim().split("\n")).toHaveLength(2);
 });
 
-test("of a table that is not there is a mistake of the caller, online and offline", async () => {
+test("of a table that is not there is a mistake of the caller, online and offline", {
+  timeout: 60_000,
+}, async () => {
   const { at, stop } = await yardWithTasks();
   const wrong = ["export", "out", "--tables", "nope"];
   const online = await home.run([...wrong, ...at]);
@@ -70,7 +72,7 @@ test("of a table that is not there is a mistake of the caller, online and offlin
   expect(existsSync(home.path("out"))).toBe(false);
 });
 
-test("leaves no file under its name when it is broken off, whether by Ctrl-C or a kill", async () => {
+test("leaves no file under its name when broken off, by Ctrl-C or a kill", { timeout: 60_000 }, async () => {
   const { stop } = await yardWithTasks();
   await stop();
   const db = ["--db-path", home.path("yard", "results.duckdb")];
