@@ -5,10 +5,12 @@ import { usage } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { secondsToMs } from "../flags.ts";
 import { print, printJson, say } from "../io.ts";
+import type { ReportFlags } from "../run/reports.ts";
 import { coordinatorFlag } from "../run/run.ts";
 import { clientOf, examples, type ClientFlags, type Finish, printsJson, reaches } from "./common.ts";
+import { writesReports } from "./run.ts";
 
-interface Flags extends ClientFlags {
+interface Flags extends ClientFlags, ReportFlags {
   failed?: string;
   cases?: true;
   force?: true;
@@ -26,7 +28,7 @@ export function registerRetry(program: Command, finish: Finish): void {
     .option("--detach", "with --failed: do not follow the run")
     .option("--wait-timeout <s>", "how long to follow at most; then it ends with 5", secondsToMs)
     .action(async (ids: string[], flags: Flags) => finish(await retry(ids, flags)));
-  examples(printsJson(reaches(command)), [
+  examples(printsJson(reaches(writesReports(command))), [
     "testyard retry --failed 01J… --cases",
     "testyard retry 01J…",
     "testyard retry --failed 01J… --detach --json",
@@ -41,8 +43,9 @@ async function retry(ids: readonly string[], flags: Flags): Promise<number> {
     if (flags.force) throw usage("--force is of single tasks: of a run only what has not passed is repeated");
     return retryFailed(flags.failed, flags);
   }
-  if (flags.detach || flags.waitTimeout !== undefined) {
-    throw usage("--detach and --wait-timeout are of --failed: the run of single tasks is not followed");
+  const { detach, waitTimeout, report, reportDir } = flags;
+  if ([detach, waitTimeout, report, reportDir].some((flag) => flag !== undefined)) {
+    throw usage("--detach, --wait-timeout and reports are of --failed: of single tasks no run is followed");
   }
   const client = await clientOf(flags);
   const made: TaskView[] = [];
@@ -52,7 +55,7 @@ async function retry(ids: readonly string[], flags: Flags): Promise<number> {
   }
   if (flags.json) printJson(made);
   else for (const { task_id } of made) print(task_id);
-  say(`see how it goes: testyard run --attach ${made[0]?.run_id ?? ""}${coordinatorFlag(flags)}`);
+  say(`see how it goes: testyard attach ${made[0]?.run_id ?? ""}${coordinatorFlag(flags)}`);
   return EXIT.passed;
 }
 

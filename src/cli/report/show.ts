@@ -14,6 +14,9 @@ export async function showReport(report: RunReport, { flags, coordinator }: Show
   if (flags.json) print(toJson(report));
   else print(summaryOf(report, coordinator));
   for (const path of written) say(`report: ${path}`);
+  const { run, verdict } = report;
+  if (coordinator !== null && run.run_id !== "" && verdict.result === "failed")
+    say(`again what has not passed: testyard retry --failed ${run.run_id}${coordinator.flag}`);
   return report.verdict.exit_code;
 }
 
