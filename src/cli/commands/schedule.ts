@@ -15,19 +15,29 @@ interface AddFlags extends ClientFlags {
   overlap?: "skip" | "allow";
 }
 
+interface Action {
+  act: (flags: ClientFlags, argument: string) => Promise<void>;
+  /** What follows the command's name. */
+  example?: string;
+}
+
+const NIGHTLY = 'add nightly --cron "0 3 * * *" --timezone Europe/Berlin --task nightly.json';
+
 export function registerSchedule(program: Command, finish: Finish): void {
   const group = program.command("schedule").description("submit tasks again and again, at set times");
   registerAdd(group, finish);
-  const add = (name: string, about: string, act: (flags: ClientFlags, argument: string) => Promise<void>) => {
+  const add = (name: string, about: string, { act, example = "" }: Action): void => {
     const command = group.command(name).description(about);
     printsJson(reaches(command)).action(async () => {
       await act(command.opts<ClientFlags>(), command.args[0] ?? "");
       finish(EXIT.passed);
     });
+    examples(command, [`testyard schedule ${command.name()} ${example}`.trim()]);
   };
-  add("list", "all schedules, with their next times", list);
-  add("remove <name>", "remove one; its runs stay", remove);
-  add("run-now <name>", "start its tasks now", runNow);
+  add("list", "all schedules, with their next times", { act: list });
+  add("remove <name>", "remove one; its runs stay", { act: remove, example: "nightly" });
+  add("run-now <name>", "start its tasks now", { act: runNow, example: "nightly" });
+  examples(group, ["testyard schedule list", `testyard schedule ${NIGHTLY}`]);
 }
 
 function registerAdd(group: Command, finish: Finish): void {
@@ -52,9 +62,7 @@ function registerAdd(group: Command, finish: Finish): void {
       show(await client.setSchedule({ name, cron, tasks, ...more }), flags);
       finish(EXIT.passed);
     });
-  examples(printsJson(reaches(command)), [
-    'testyard schedule add nightly --cron "0 3 * * *" --timezone Europe/Berlin --task nightly.json',
-  ]);
+  examples(printsJson(reaches(command)), [`testyard schedule ${NIGHTLY}`]);
 }
 
 export function show(schedule: ScheduleView, { json }: ClientFlags): void {

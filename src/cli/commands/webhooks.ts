@@ -6,22 +6,29 @@ import { print, printJson } from "../io.ts";
 import { ago, table } from "../table.ts";
 import { clientOf, examples, type ClientFlags, type Finish, printsJson, reaches } from "./common.ts";
 
+interface Action {
+  act: (flags: ClientFlags, argument: string) => Promise<void>;
+  /** What follows the command's name. */
+  example?: string;
+}
+
 export function registerWebhooks(program: Command, finish: Finish): void {
   const group = program.command("webhooks").description("tell addresses when runs end");
-  const add = (name: string, about: string, act: (flags: ClientFlags, argument: string) => Promise<void>) => {
+  const add = (name: string, about: string, { act, example = "" }: Action): void => {
     const command = group.command(name).description(about);
     printsJson(reaches(command)).action(async () => {
       await act(command.opts<ClientFlags>(), command.args[0] ?? "");
       finish(EXIT.passed);
     });
-    return command;
+    examples(command, [`testyard webhooks ${command.name()} ${example}`.trim()]);
   };
-  add("list", "the webhooks of the yard", list);
-  const url = add("add <url>", "tell the ends of all runs to an https address", addOne);
-  examples(url, ["testyard webhooks add https://hooks.example.com/testyard"]);
-  add("remove <id>", "tell it nothing more", removeOne);
-  add("deliveries", "what waits to be told, and how the newest tellings came out", deliveries);
-  add("redeliver <id>", "send a delivery that has ended once more", redeliver);
+  add("list", "the webhooks of the yard", { act: list });
+  const address = "https://hooks.example.com/testyard";
+  add("add <url>", "tell the ends of all runs to an https address", { act: addOne, example: address });
+  add("remove <id>", "tell it nothing more", { act: removeOne, example: "01J…" });
+  add("deliveries", "what waits to be told, and how the newest tellings came out", { act: deliveries });
+  add("redeliver <id>", "send a delivery that has ended once more", { act: redeliver, example: "01J…" });
+  examples(group, ["testyard webhooks list", `testyard webhooks add ${address}`]);
 }
 
 async function list(flags: ClientFlags): Promise<void> {
