@@ -50,7 +50,11 @@ function post(
       headers: { ...headers, host: url.host, "content-length": Buffer.byteLength(body) },
     });
     const limit = setTimeout(() => sent.destroy(new HttpsTimeout(timeoutMs)), timeoutMs);
-    sent.once("close", () => clearTimeout(limit));
+    sent.once("close", () => {
+      clearTimeout(limit);
+      // After 101 there is neither an answer nor an error. Whoever has settled already does not hear this.
+      reject(new Error("the connection ended without an answer"));
+    });
     sent.on("error", reject);
     sent.on("response", (answer) => {
       let size = 0;

@@ -154,6 +154,15 @@ test("a receiver that never answers is given five seconds", async () => {
   expect(await deliveryWhen(client, (text) => text.includes('"code"'))).toContain("webhook_timeout");
 }, 15_000);
 
+test("an answer that is none, a change of protocol, is a failed try", async () => {
+  onMessage = ({ socket }) =>
+    socket?.end("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+  const client = await start();
+  await endRun(client);
+  const text = await deliveryWhen(client, (listed) => listed.includes("webhook_unreachable"));
+  expect(text).toContain("without an answer");
+});
+
 test("an answer without an end is cut off", async () => {
   onMessage = (response) => {
     response.writeHead(200);

@@ -44,13 +44,19 @@ describe("an address that a name resolves to", () => {
     expect(checkAddresses(policy, "hooks.example.com", [address])).toBeNull();
   });
 
-  test.each([...NEVER, ...INSIDE, "64:ff9b::7f00:1", "2002:7f00:1::", "192.0.2.1", "junk"])(
-    "may not be %s",
-    (address) => {
-      const wrong = checkAddresses(policy, "hooks.example.com", ["8.8.8.8", address]);
-      expect(wrong).toMatchObject({ code: "webhook_address_refused" });
-    },
-  );
+  test.each([
+    ...NEVER,
+    ...INSIDE,
+    "64:ff9b::7f00:1",
+    "2002:7f00:1::",
+    "192.0.2.1",
+    "::7f00:1",
+    "4000::1",
+    "junk",
+  ])("may not be %s", (address) => {
+    const wrong = checkAddresses(policy, "hooks.example.com", ["8.8.8.8", address]);
+    expect(wrong).toMatchObject({ code: "webhook_address_refused" });
+  });
 
   test.each(INSIDE)("may be %s for a host that is said to be private", (address) => {
     expect(checkAddresses(policy, "ci.internal", [address])).toBeNull();

@@ -77,7 +77,14 @@ export function checkAddresses(
   return { code: "webhook_unresolved", reason: `${host} has no address` };
 }
 
+/** Of IPv6 only this part is given out; elsewhere old ways to write IPv4 addresses pass for unicast. */
+const GLOBAL_6 = ipaddr.IPv6.parseCIDR("2000::/3");
+
 /** An IPv4 address in the clothes of IPv6 is what it is inside. */
 function rangeOf(address: string): string {
-  return ipaddr.isValid(address) ? ipaddr.process(address).range() : "not an address";
+  if (!ipaddr.isValid(address)) return "not an address";
+  const found = ipaddr.process(address);
+  const range = found.range();
+  const isStrange = range === "unicast" && found instanceof ipaddr.IPv6 && !found.match(GLOBAL_6);
+  return isStrange ? "reserved" : range;
 }
