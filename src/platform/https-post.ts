@@ -5,20 +5,10 @@
  * here again, and still stands in SNI, in the certificate's check and in `Host`. No redirect is followed, no
  * connection is kept, and of the answer's body no more is read than says that it came.
  */
-import { lookup } from "node:dns/promises";
 import { request } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import { rootCertificates } from "node:tls";
-import type { HttpsPost, HttpsPoster, Resolver } from "../ports/index.ts";
-
-export function createResolver(): Resolver {
-  return {
-    async addresses(host) {
-      const found = await lookup(host, { all: true, verbatim: true });
-      return found.map(({ address }) => address);
-    },
-  };
-}
+import type { HttpsPost, HttpsPoster } from "../ports/index.ts";
 
 /** @param ca certificates in PEM that are trusted beside the usual ones */
 export function createHttpsPoster({ ca }: { ca?: string } = {}): HttpsPoster {

@@ -1,6 +1,7 @@
 /** The real machine behind the ports: clock, chance, sockets, files, processes. Nothing in here decides. */
 export { createClock } from "./clock.ts";
-export { createHttpsPoster, createResolver } from "./https-post.ts";
+export { createHttpsPoster } from "./https-post.ts";
+export { createResolver } from "./resolver.ts";
 export { createLogger } from "./logger.ts";
 export { startProcess } from "./process.ts";
 export { processStartTime } from "./process-identity.ts";

@@ -7,7 +7,8 @@
  * Writer, reader and visitor are connections of one instance: a query sees whole transactions and delays
  * none.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { GENESIS_HASH } from "../log/index.ts";
 import { messageOf, ResultsRefused } from "./errors.ts";
@@ -68,6 +69,7 @@ export async function openDatabase(
   { clusterId, exportDir = null }: { clusterId: string; exportDir?: string | null },
 ): Promise<Database> {
   const instance = await openInstance(path, OPTIONS);
+  removeSpilled(path);
   try {
     const writer = await instance.connect();
     const exporter = await connectExporter(instance);
@@ -83,6 +85,13 @@ export async function openDatabase(
     instance.closeSync();
     throw error;
   }
+}
+
+/** Left by queries whose process was ended: up to 2 GB, which nobody else removes. The file is ours by now. */
+function removeSpilled(path: string): void {
+  const dir = `${path}.tmp`;
+  if (!existsSync(dir)) return;
+  for (const name of readdirSync(dir)) rmSync(join(dir, name), { recursive: true, force: true });
 }
 
 /** Of a file that is there; never creates or changes one. Throws ResultsRefused. */

@@ -1,6 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -320,6 +328,15 @@ describe("a file that does not belong here", () => {
     }
     await expect(open()).resolves.toBeDefined();
   });
+});
+
+it("removes what the queries of a killed process had spilled", async () => {
+  await build("results.duckdb");
+  const spilled = join(dir, "results.duckdb.tmp");
+  mkdirSync(spilled);
+  writeFileSync(join(spilled, "duckdb_temp_storage_DEFAULT-0.tmp"), "spilled");
+  await build("results.duckdb");
+  expect(existsSync(spilled) ? readdirSync(spilled) : []).toEqual([]);
 });
 
 it("leaves no write-ahead log behind when it is closed", async () => {

@@ -23,8 +23,10 @@ const TABLE_FUNCTIONS = new Set(
     "pragma_database_size pragma_version pragma_show"
   ).split(" "),
 );
-/** They change the session, write, or only hold a thread. */
-const REFUSED_FUNCTIONS = new Set(["setseed", "write_log", "sleep_ms", "nextval", "getvariable"]);
+/** They change the session, write, only hold a thread, or take a text of SQL that would pass by the tree. */
+const REFUSED_FUNCTIONS = new Set(
+  ["setseed", "write_log", "sleep_ms", "nextval", "getvariable"].concat("json_serialize_plan"),
+);
 
 /** Inside a transaction. @throws SqlRefused */
 export async function admit(connection: DuckDBConnection, sql: string): Promise<DuckDBPreparedStatement> {

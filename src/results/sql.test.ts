@@ -98,6 +98,7 @@ describe("refuses", () => {
     "SELECT * FROM query('SELECT * FROM enable_logging()')",
     "SELECT * FROM read_csv('/etc/passwd')",
     "SELECT (SELECT content FROM read_text('/etc/passwd'))",
+    "SELECT json_serialize_plan('SELECT * FROM read_csv(''DIR/exports/a.csv'')')",
     "SELECT setseed(0.5)",
     "SELECT write_log('x')",
     "SELECT 1\0; DELETE FROM runs",

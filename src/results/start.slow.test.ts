@@ -174,6 +174,18 @@ describe("SQL of people", () => {
     await expect(asked).rejects.toThrow(/nobody waits/);
   });
 
+  it("costs the process again and again, and it is never long away", { timeout: 60_000 }, async () => {
+    const pauses: unknown[] = [];
+    const error: Logger["error"] = (_, fields) => void pauses.push(fields?.retry_in_ms);
+    const results = await start("results.duckdb", { ...silentLogger, error });
+    for (let times = 1; times <= 3; times += 1) {
+      await vi.waitFor(() => one(results), { timeout: 10_000 });
+      await results.sql(request("SELECT unnest(range(1000000000))")).catch(() => {});
+      await vi.waitFor(() => expect(pauses).toHaveLength(times), { timeout: 10_000 });
+    }
+    expect(pauses).toEqual([100, 100, 100]);
+  });
+
   it("does not hold up the rows that are written", async () => {
     const run_id = await history.begin();
     const results = await start();

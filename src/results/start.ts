@@ -246,6 +246,8 @@ class Supervisor implements StartedResults {
       case "query_failed":
         return this.#answers.take(message.id)?.reject(new Error(message.message));
       case "sql_refused":
+        // It may end over that, as it should: that it does so often says nothing of its health.
+        if (message.code === "sql_timeout" || message.code === "sql_memory") this.#pauseMs = FIRST_PAUSE_MS;
         return this.#answers.take(message.id)?.reject(new SqlRefused(message.code, message.message));
       case "export_failed":
         return this.#answers.take(message.id)?.reject(new ExportFailed(message.code, message.message));

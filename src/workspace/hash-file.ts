@@ -14,7 +14,8 @@ export interface HashedFile {
 }
 
 export async function hashFile(path: string): Promise<HashedFile> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  // What was a file a moment ago may be a pipe by now, and to open that would wait for a writer, for ever.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     return await hashHandle(handle);
   } finally {
