@@ -87,7 +87,7 @@ export async function openDatabase(
   }
 }
 
-/** Left by queries whose process was ended: up to 2 GB, which nobody else removes. The file is ours by now. */
+/** Of queries whose process was ended: up to 2 GB, which nobody else removes. The file is ours by now. */
 function removeSpilled(path: string): void {
   const dir = `${path}.tmp`;
   if (!existsSync(dir)) return;
