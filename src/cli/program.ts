@@ -97,7 +97,7 @@ More:        testyard help COMMAND | operate | exit-codes`;
 /** @param finish called with the exit code that the command asks for */
 export function createProgram(finish: Finish): Command {
   const program = new Command("testyard")
-    .description("Runs tests on many machines, and loses or double counts no result.")
+    .description("Runs tests on a yard of workers, and loses or double counts no result.")
     .version(version(), "-V, --version")
     .helpOption("-h, --help", "show help")
     .helpCommand(false)
