@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { eventually, Home } from "./program.testing.ts";
@@ -117,6 +118,21 @@ it("is refused where something is, when it is not whole, and when it is not what
   expect(await refused(["restore", home.path("yard"), ...target])).toEqual([3, "backup_incomplete"]);
   home.write({ "copy/blobs/objects/aa/more": "foreign" });
   expect(await refused(["restore", home.path("copy"), ...target])).toEqual([3, "backup_damaged"]);
+  const manifest = readFileSync(home.path("copy/backup.json"), "utf8");
+  const planted = {
+    path: "client-key",
+    size_bytes: 3,
+    sha256: createHash("sha256").update("key").digest("hex"),
+  };
+  home.write({ "copy/client-key": "key" });
+  for (const file of [planted, { ...planted, path: "log/../../client-key" }, { path: 5 }, null]) {
+    const { files, ...facts } = JSON.parse(manifest) as { files: unknown[] };
+    home.write({ "copy/backup.json": JSON.stringify({ ...facts, files: [...files, file] }) });
+    const { code, stderr } = await home.run(["restore", home.path("copy"), ...target]);
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/backup_damaged.*names what no backup holds/)]);
+  }
+  rmSync(home.path("copy/client-key"));
+  home.write({ "copy/backup.json": manifest });
   const path = join(home.path("copy"), "log/data.mdb");
   const bytes = readFileSync(path);
   bytes[bytes.length - 100] = (bytes.at(-100) ?? 0) ^ 1;

@@ -30,8 +30,22 @@ export async function readManifest(dir: string): Promise<BackupManifest> {
   const text = await readFile(join(dir, MANIFEST), "utf8").catch(() => null);
   if (text === null) throw infrastructure("backup_incomplete", `${dir} holds no whole backup`, next);
   const found = parsed(text);
-  if (found?.format === FORMAT && Array.isArray(found.files)) return found;
+  if (found?.format === FORMAT && Array.isArray(found.files)) {
+    const foreign = found.files.find((file) => !isOurs(file, found));
+    if (foreign === undefined) return found;
+    const message = `${MANIFEST} names what no backup holds: ${JSON.stringify(foreign)?.slice(0, 200)}`;
+    throw infrastructure("backup_damaged", message, "take another backup; nothing was restored");
+  }
   throw infrastructure("backup_incomplete", `${join(dir, MANIFEST)} is not one of this version`, next);
+}
+
+const DATA = /^(log\/data\.mdb|blobs\/(packs|objects)\/[\w./-]+)$/;
+
+/** Who gave this folder may not be who took it: no key, results or index of theirs gets into a yard by it. */
+function isOurs(file: Partial<CopiedFile> | null, { with_keys }: BackupManifest): boolean {
+  const { path, sha256 } = file ?? {};
+  if (typeof path !== "string" || typeof sha256 !== "string" || path.split("/").includes("..")) return false;
+  return DATA.test(path) || (path === "client-key" && with_keys === true);
 }
 
 function parsed(text: string): BackupManifest | null {

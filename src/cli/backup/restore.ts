@@ -83,7 +83,6 @@ async function fill(
 }
 
 async function copyChecked(backup: string, dir: string, file: CopiedFile): Promise<void> {
-  if (file.path.split("/").includes("..")) throw damaged(`${file.path} leads out of the folder`);
   const copied = await copyFile(backup, dir, file.path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") throw damaged(`${file.path} is missing`);
     throw error;
