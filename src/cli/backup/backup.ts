@@ -3,7 +3,8 @@
  *
  * The log first, by LMDB from within one read transaction. Then the blobs: each is on disk before the log
  * names it, and packs only grow, so whatever the copied log names is there to be copied after it. Files that
- * appear while blobs are copied are copied too, until none does. Not copied is what is made from these:
+ * appear while blobs are copied are copied too, until none does. One that goes was thinned out: what counted
+ * in it had been moved to a younger pack, and those are copied after the older ones. Not copied is what is made from these:
  * results, snapshots, the index of the blobs.
  */
 import { mkdir, open, readdir, rm } from "node:fs/promises";
@@ -11,7 +12,7 @@ import { join } from "node:path";
 import { decodeRecord, openLmdbLog, verifyLog, type LmdbLog, type Verification } from "../../log/index.ts";
 import { infrastructure } from "../errors.ts";
 import { version } from "../version.ts";
-import { type CopiedFile, copyFile, filesBelow, hashFile } from "./copy-files.ts";
+import { type CopiedFile, copyFile, copyIfThere, filesBelow, hashFile } from "./copy-files.ts";
 import { type BackupManifest, MANIFEST, manifestOf } from "./manifest.ts";
 
 export interface BackupOptions {
@@ -103,7 +104,8 @@ async function copyBlobs(dataDir: string, target: string): Promise<CopiedFile[]>
     for (const part of KEPT) {
       const paths = await filesBelow(join(dataDir, "blobs", part), dataDir);
       for (const path of paths) {
-        if (!copied.has(path)) copied.set(path, await copyFile(dataDir, target, path));
+        const file = copied.has(path) ? null : await copyIfThere(dataDir, target, path);
+        if (file !== null) copied.set(path, file);
       }
     }
   }

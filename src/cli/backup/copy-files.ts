@@ -1,7 +1,7 @@
 /** Files from one folder to another, hashed on the way and on disk when it is done. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 
 export interface CopiedFile {
@@ -33,6 +33,17 @@ export async function copyFile(from: string, to: string, path: string): Promise<
     await handle.close();
   }
   return { path: path.replaceAll("\\", "/"), size_bytes, sha256: digest.digest("hex") };
+}
+
+/** The same, of files that may go meanwhile. @returns null when this one has, and then nothing is left of it */
+export async function copyIfThere(from: string, to: string, path: string): Promise<CopiedFile | null> {
+  try {
+    return await copyFile(from, to, path);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    await rm(join(to, path), { force: true });
+    return null;
+  }
 }
 
 export async function hashFile(dir: string, path: string): Promise<CopiedFile> {

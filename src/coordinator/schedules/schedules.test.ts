@@ -185,6 +185,7 @@ describe("times", () => {
     ["61 * * * *", /minute: 61/],
     ["0 0 30 2 *", /never comes/],
     ["every day", /no schedule/],
+    ["2026-01-01T00:00:00", /is a date/],
     ["", /no schedule/],
   ])("%s are refused with what is wrong", (cron, why) => {
     expect(readTimes(cron, "UTC")).toMatch(why);

@@ -16,6 +16,10 @@ export function readTimes(cron: string, timezone: string): Times | string {
   } catch {
     return `"${timezone}" is no time zone; write one such as Europe/Berlin or UTC`;
   }
+  // The library takes a date as well, which comes once or has been.
+  if (/\d-\d+-\d+T/.test(cron)) {
+    return `"${cron}" is no schedule: it is a date (minute hour day month weekday, or @daily and the like)`;
+  }
   try {
     const job = new Cron(cron, { mode: "5-part", timezone, paused: true });
     if (job.nextRun(new Date(0)) === null) return `"${cron}" names a time that never comes`;
