@@ -4,8 +4,8 @@
  * The log first, by LMDB from within one read transaction. Then the blobs: each is on disk before the log
  * names it, and packs only grow, so whatever the copied log names is there to be copied after it. Files that
  * appear while blobs are copied are copied too, until none does. One that goes was thinned out: what counted
- * in it had been moved to a younger pack, and those are copied after the older ones. Not copied is what is made from these:
- * results, snapshots, the index of the blobs.
+ * in it had been moved to a younger pack, and those are copied after the older ones. Not copied is what is
+ * made from these: results, snapshots, the index of the blobs.
  */
 import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";

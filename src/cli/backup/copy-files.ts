@@ -35,7 +35,7 @@ export async function copyFile(from: string, to: string, path: string): Promise<
   return { path: path.replaceAll("\\", "/"), size_bytes, sha256: digest.digest("hex") };
 }
 
-/** The same, of files that may go meanwhile. @returns null when this one has, and then nothing is left of it */
+/** The same, of files that may go meanwhile. @returns null when this one has; nothing is left of it then */
 export async function copyIfThere(from: string, to: string, path: string): Promise<CopiedFile | null> {
   try {
     return await copyFile(from, to, path);
