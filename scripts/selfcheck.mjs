@@ -17,6 +17,7 @@ const HOUSE = [
   "vitest.config.ts",
   "tsconfig.json",
   "tsconfig.build.json",
+  "src/reports/page/dom/tsconfig.json",
 ];
 
 function plant(yard, files) {
