@@ -235,12 +235,17 @@ describe("blobs in the cache", () => {
     const treeHash = await upload(TREE);
     let go = (): void => undefined;
     holder.hold = new Promise((resolve) => (go = resolve));
+    let begun = (): void => undefined;
+    const first = new Promise<void>((resolve) => (begun = resolve));
     const broken = new Holder();
     broken.fetchToFile = async () => {
+      begun();
       await holder.hold;
       throw new Error("connection lost");
     };
     const failing = cache.prepare({ treeHash, slot: 9, scope: "run-1", fetcher: broken });
+    // Only then is it this one that the others wait for.
+    await first;
     const all = Promise.all([0, 1, 2].map((slot) => prepare(cache, treeHash, { slot })));
     go();
     await expect(failing).rejects.toThrow("connection lost");

@@ -1,6 +1,7 @@
 /** testyard schedule: tasks that are submitted again and again, each time as a run of its own. */
 import { type Command, Option } from "commander";
 import type { ScheduleView } from "../../protocol/index.ts";
+import { usage } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { print, printJson } from "../io.ts";
 import { readTasks } from "../run/task-file.ts";
@@ -8,8 +9,8 @@ import { ago, duration, table } from "../table.ts";
 import { clientOf, examples, type ClientFlags, type Finish, printsJson, reaches } from "./common.ts";
 
 interface AddFlags extends ClientFlags {
-  cron: string;
-  task: string;
+  cron?: string;
+  task?: string;
   timezone?: string;
   project?: string;
   overlap?: "skip" | "allow";
@@ -44,8 +45,8 @@ function registerAdd(group: Command, finish: Finish): void {
   const command = group
     .command("add <name>")
     .description("make a schedule, or replace the one of this name")
-    .requiredOption("--cron <times>", 'minute hour day month weekday, such as "0 3 * * *"; or @daily')
-    .requiredOption("--task <file>", "JSON of one task or a list of tasks; - for standard input")
+    .option("--cron <times>", 'minute hour day month weekday, such as "0 3 * * *"; or @daily')
+    .option("--task <file>", "JSON of one task or a list of tasks; - for standard input")
     .option("--timezone <name>", "such as Europe/Berlin (UTC)")
     .option("--project <name>", "project that the runs belong to")
     .addOption(
@@ -54,8 +55,11 @@ function registerAdd(group: Command, finish: Finish): void {
         .default("skip"),
     )
     .action(async (name: string, flags: AddFlags) => {
-      const { cron, timezone, project, overlap } = flags;
-      const tasks = await readTasks(flags.task);
+      const { cron, task, timezone, project, overlap } = flags;
+      if (cron === undefined || task === undefined) {
+        throw usage("a schedule needs --cron and --task", "testyard schedule add --help shows an example");
+      }
+      const tasks = await readTasks(task);
       const client = await clientOf(flags);
       const when = { ...(timezone !== undefined && { timezone }), ...(overlap !== undefined && { overlap }) };
       const more = { ...when, ...(project !== undefined && { project }) };
