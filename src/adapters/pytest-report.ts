@@ -102,9 +102,9 @@ function foldCollect(folding: Folding, each: JsonRecord): void {
   folding.problems.push({ file, message: firstLines(message) });
 }
 
-/** A traceback ends with what went wrong. */
+/** A traceback ends with what went wrong; pytest marks such lines with an E. */
 function lastLine(detail: string): string {
-  return detail.trim().split("\n").at(-1) ?? "";
+  return (detail.trim().split("\n").at(-1) ?? "").replace(/^E\s+/, "");
 }
 
 function begin(folding: Folding, each: JsonRecord): OpenCase {
@@ -151,7 +151,7 @@ function finished(open: OpenCase): CaseResult {
   const outcome = outcomeOf(worst);
   const xfail = typeof worst?.["wasxfail"] === "string" ? text(worst["wasxfail"]) : null;
   const bad = open.phases.filter((phase) => phase["outcome"] === "failed");
-  const detail = bad.map((phase) => text(phase["detail"])).join("\n");
+  const detail = bad.map((phase) => indented(text(phase["detail"]))).join("\n");
   const message = text(worst?.["message"]) || lastLine(detail);
   const bracket = open.name.indexOf("[");
   return caseResult({
@@ -166,6 +166,11 @@ function finished(open: OpenCase): CaseResult {
     retries: outcome === "passed" ? open.retries : undefined,
     expectedFailure: outcome === "skipped" && xfail !== null,
   });
+}
+
+/** pytest strips a traceback; where it begins with code, that line has lost its indentation. */
+function indented(detail: string): string {
+  return /^(?:@|def |async def |\?\?\?)/.test(detail) ? `    ${detail}` : detail;
 }
 
 function worstPhase(phases: readonly JsonRecord[]): JsonRecord | undefined {

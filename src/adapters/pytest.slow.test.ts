@@ -132,6 +132,8 @@ def pytest_collect_file(file_path, parent):
     expect(byName.get("test_fail")).toMatchObject({ outcome: "failed", stdout: "said before\n" });
     expect(byName.get("test_fail")?.message).toContain("one is not two");
     expect(byName.get("test_fail")?.detail).toContain("assert 1 == 2");
+    // Code stands as it is indented, the first line too.
+    expect(byName.get("test_fail")?.detail).toMatch(/^ {4}def test_fail\(\):\n {8}print/);
     expect(byName.get("test_pass")).toMatchObject({ stdout: "out\n", stderr: "err\n" });
     expect(byName.get("test_skip")?.message).toContain("not today");
     expect(byName.get("test_xfail")).toMatchObject({ outcome: "skipped", expected_failure: true });

@@ -19,6 +19,10 @@ it.each([
   ["http://a:1,http://b:2", "http://a:1"],
 ])("speaks http to %s", (given, expected) => expect(httpUrl(given)).toBe(expected));
 
+it.each(["foo", "127.0.0.1:8080", "ftp://a:1", "http://", ""])("refuses %j as an address", (given) => {
+  expect(() => httpUrl(given)).toThrow("is no address of a coordinator");
+});
+
 it("takes the key that was given before the data directory that was named", async () => {
   const key = await ensureClientKey(dir);
   expect(await findKey("http://127.0.0.1:1", { dataDir: dir })).toBe(key);

@@ -8,6 +8,7 @@
 import { connect, findCoordinator, type Client } from "../client/index.ts";
 import { processStartTime, stateDir } from "../platform/index.ts";
 import { readClientKey } from "../security/index.ts";
+import { usage } from "./errors.ts";
 
 export const DEFAULT_URL = "http://127.0.0.1:8080";
 
@@ -38,10 +39,15 @@ export function callersTrace(): { traceparent?: string } {
   return traceparent === undefined || traceparent === "" ? {} : { traceparent };
 }
 
-/** Workers speak ws to the same port; people may type either. */
+/**
+ * Workers speak ws to the same port; people may type either.
+ * @throws CliError of what is no such address
+ */
 export function httpUrl(text: string): string {
   const first = text.split(",")[0]?.trim() ?? "";
-  return first.replace(/^ws/, "http").replace(/\/(ws\/?)?$/, "");
+  const url = first.replace(/^ws/, "http").replace(/\/(ws\/?)?$/, "");
+  if (/^https?:\/\//.test(url) && URL.canParse(url)) return url;
+  throw usage(`"${first}" is no address of a coordinator`, `write it whole, such as ${DEFAULT_URL}`);
 }
 
 export async function findKey(

@@ -95,9 +95,12 @@ function coded(error: Coded): Trouble {
   return { code: error.code, exit, message: error.message, next };
 }
 
+/** Nothing that this machine lacks: another command line mends it. */
+const ASKED_WRONG = new Set(["beyond_loopback", "export_table_unknown"]);
+
 function exitOfCode(code: string): ExitCode {
   if (code.startsWith("client_key")) return EXIT.authentication;
-  return code.startsWith("sql_") || code === "export_table_unknown" ? EXIT.usage : EXIT.infrastructure;
+  return code.startsWith("sql_") || ASKED_WRONG.has(code) ? EXIT.usage : EXIT.infrastructure;
 }
 
 /** 401 and 403 are about the key, other 4xx about what was asked for, 5xx about the coordinator. */
@@ -115,27 +118,36 @@ function refusal(error: ApiError): Trouble {
     const next = "name the yard's data directory with --data-dir, or set TESTYARD_CLIENT_KEY";
     return { ...base, exit: EXIT.authentication, next };
   }
+  if (code === `http_${status}`) return { ...base, exit: EXIT.infrastructure, next: NO_COORDINATOR };
   if (status < 500) return { ...base, exit: EXIT.usage, next: nextFor(code) };
   const request_id = error.requestId ?? undefined;
   return { ...base, exit: EXIT.infrastructure, next: "look at the coordinator's own output", request_id };
 }
 
 const POINTERS_SHOWN = 5;
+/** An answer that is no coordinator's: of a proxy, or of another program at that address. */
+const NO_COORDINATOR = "see that a coordinator listens at that address, or name another with --coordinator";
 
 function nextFor(code: string): string | null {
   switch (code) {
     case "task_unknown":
       return "testyard tasks lists the ids";
     case "run_unknown":
-      return "testyard tasks --json shows the run_id of each task";
+      return "testyard runs lists the ids";
     case "schedule_unknown":
       return "testyard schedule list shows the names";
     case "webhook_unknown":
       return "testyard webhooks list shows the ids";
     case "delivery_unknown":
       return "testyard webhooks deliveries shows the ids";
+    case "task_ended":
+      return "testyard task ID shows how; testyard retry ID repeats it";
+    case "task_not_poisoned":
+      return "testyard tasks --state poisoned lists those that are; testyard retry ID repeats another";
     case "worker_unknown":
       return "testyard workers lists the ids";
+    case "sql_refused":
+      return "testyard help query shows examples";
     case "sql_failed":
       return "testyard query --schema lists tables and columns";
     case "sql_timeout":

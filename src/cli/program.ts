@@ -37,7 +37,7 @@ import { registerWorker } from "./commands/worker.ts";
 import { registerWorkers } from "./commands/workers.ts";
 import { applySettings } from "./config/apply.ts";
 import { hostSources } from "./config/resolve.ts";
-import { allCommands, allSettings, settingsOf } from "./config/settings.ts";
+import { allCommands, allSettings, isGroup, settingsOf } from "./config/settings.ts";
 import { ParserStop } from "./errors.ts";
 import { beQuiet } from "./io.ts";
 import { version } from "./version.ts";
@@ -116,11 +116,11 @@ export function createProgram(finish: Finish): Command {
       throw new ParserStop(error, command);
     });
     if (command.commands.length > 0) command.helpCommand(false);
-    else command.option("--quiet", "only data and errors");
+    if (!isGroup(command)) command.option("--quiet", "only data and errors");
   }
   return program.hook("preAction", async (_program, command) => {
     await configure(program, command);
-    if (command.opts()["quiet"] === true) beQuiet();
+    if (command.optsWithGlobals()["quiet"] === true) beQuiet();
   });
 }
 

@@ -10,10 +10,16 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .map((row, n) => {
       const line = row
         .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0)))
-        .join("  ");
-      return n === 0 ? paint("dim", line) : line.trimEnd();
+        .join("  ")
+        .trimEnd();
+      return n === 0 ? paint("dim", line) : line;
     })
     .join("\n");
+}
+
+/** 1 file, 2 files. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 export function ago(ms: number, now: number = Date.now()): string {

@@ -89,6 +89,7 @@ export interface RunIdentity {
   run_id: string;
   name: string;
   project: string;
+  /** Of the coordinator that knows the run; null when it went with the run. */
   url: string | null;
 }
 

@@ -64,5 +64,39 @@ it("says how many failures it leaves to the reports", () => {
   const report = buildReport(
     aRun([aTask({ state: "failed", attempts: [anAttempt({ outcome: "failed", cases })] })]),
   );
-  expect(renderSummary(report)).toContain("… and 5 more failures");
+  expect(renderSummary(report)).toContain("… and 22 more failures");
+});
+
+it("shows a few failures of each cause, so that a common one hides no other", () => {
+  const many = Array.from({ length: 9_000 }, (_, i) => aCase(`case ${i}`, "failed", { message: "common" }));
+  const cases = [...many, aCase("last", "failed", { message: "rare" })];
+  const report = buildReport(
+    aRun([aTask({ state: "failed", attempts: [anAttempt({ outcome: "failed", cases })] })]),
+  );
+  const heads = renderSummary(report)
+    .split("\n")
+    .filter((line) => line.startsWith("FAILED  test_a.py"));
+  expect(heads.map((line) => line.split(/ {2,}/)[1])).toEqual(
+    ["case 0", "case 1", "case 2", "last"].map((name) => `test_a.py > ${name}`),
+  );
+});
+
+const detailed = (message: string, detail: string): string => {
+  const cases = [aCase("bad", "failed", { message, detail })];
+  return renderSummary(
+    buildReport(aRun([aTask({ state: "failed", attempts: [anAttempt({ outcome: "failed", cases })] })])),
+  );
+};
+
+it("says once what the traceback repeats behind a mark of its framework", () => {
+  const text = detailed(
+    "AssertionError: 1\n  - other",
+    ">   assert x\nE   AssertionError: 1\nE\nE     - other",
+  );
+  expect(text.match(/AssertionError/g)).toHaveLength(1);
+});
+
+it("keeps the message where the traceback is cut before it", () => {
+  const frames = Array.from({ length: 30 }, (_, i) => `frame ${i}`).join("\n");
+  expect(detailed("panic: no map", `panic: no map\n${frames}`)).toContain("panic: no map");
 });

@@ -3,6 +3,7 @@
  * else deserves a look, then one table and one line. Passing tests are numbers.
  */
 import { isFailure } from "./cases.ts";
+import { failureGroups } from "./failures.ts";
 import type { CaseReport, RunReport } from "./model.ts";
 import { clipped, oneLine, shortTime, terminalLines, titleOf } from "./text.ts";
 
@@ -17,13 +18,15 @@ export interface SummaryOptions {
 }
 
 const FAILURES_SHOWN = 20;
+/** Of one cause, where not all failures are shown. */
+const OF_A_CAUSE = 3;
 const DETAIL_LINES = 15;
 const FLAKY_SHOWN = 10;
 
 export function renderSummary(report: RunReport, options: SummaryOptions = {}): string {
   const paint = options.paint ?? plainPaint;
   const failures = report.cases.filter((it) => isFailure(it.outcome));
-  const shown = failures.slice(0, FAILURES_SHOWN);
+  const shown = chosen(report, failures);
   const lines = [
     ...shown.flatMap((it) => failureLines(it, { ...options, paint })),
     ...more(failures.length - shown.length, "failures", paint),
@@ -34,6 +37,17 @@ export function renderSummary(report: RunReport, options: SummaryOptions = {}): 
     lastLine(report, paint),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Too many are seldom all different: a few of each cause, so that none hides behind a common one. */
+function chosen(report: RunReport, failures: readonly CaseReport[]): CaseReport[] {
+  if (failures.length <= FAILURES_SHOWN) return [...failures];
+  const causes = failureGroups(report).map(({ cases }) => cases);
+  const rounds = Array.from({ length: OF_A_CAUSE }, (_, i) =>
+    causes.flatMap((cases) => cases.slice(i, i + 1)),
+  );
+  const first = new Set(rounds.flat().slice(0, FAILURES_SHOWN));
+  return failures.filter((it) => first.has(it));
 }
 
 function failureLines(it: CaseReport, options: SummaryOptions & { paint: Paint }): string[] {
@@ -64,14 +78,17 @@ function detailOf(it: CaseReport): string[] {
   const message = terminalLines(it.message ?? "").filter((line) => line !== "");
   const detail = terminalLines(it.detail ?? "");
   const first = message.slice(0, DETAIL_LINES);
-  const isRepeated = detail
-    .filter((line) => line !== "")
-    .join("\n")
-    .includes(first.join("\n"));
   const tail = detail.slice(-DETAIL_LINES);
+  const isRepeated = bare(tail).includes(bare(first));
   while (tail.at(-1) === "") tail.pop();
   if (tail.length === 0) return first;
   return isRepeated ? tail : [...first, "", ...tail];
+}
+
+/** What a message has in common with its repetition in a traceback: pytest marks those lines with an E. */
+function bare(lines: readonly string[]): string {
+  const texts = lines.map((line) => line.replace(/^E(?=\s|$)/, "").trim());
+  return texts.filter((line) => line !== "").join("\n");
 }
 
 function flakyLines(report: RunReport, paint: Paint): string[] {
@@ -140,7 +157,9 @@ function comparisonLines({ previous }: RunReport, paint: Paint): string[] {
   const words = (Object.keys(CHANGE_WORDS) as (keyof typeof CHANGE_WORDS)[])
     .filter((change) => counts[change] > 0)
     .map((change) => `${counts[change]} ${CHANGE_WORDS[change]}`);
-  const since = `since run ${oneLine(run.run_id)} (${shortTime(duration_ms)})`;
+  // A run that took everything over from earlier ones has no id.
+  const id = run.run_id === "" ? "before" : oneLine(run.run_id);
+  const since = `since run ${id} (${shortTime(duration_ms)})`;
   const line = `${since}: ${words.join(", ") || "no change"}`;
   const news = cases.newly_failing.slice(0, NEWS_SHOWN).map((it) => clipped(titleOf(it)));
   const more = counts.newly_failing > news.length ? ` and ${counts.newly_failing - news.length} more` : "";

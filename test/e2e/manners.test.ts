@@ -15,7 +15,10 @@ const AT_ONCE = 4;
 /** They serve, or print what a shell or a terminal wants as it is. */
 const WITHOUT_JSON = ["up", "coordinator", "worker", "help", "complete", "completion"];
 /** What a command needs beside its arguments to get as far as the coordinator. */
-const MORE: Readonly<Record<string, readonly string[]>> = { submit: ["--task", "task.json"] };
+const MORE: Readonly<Record<string, readonly string[]>> = {
+  submit: ["--task", "task.json"],
+  "schedule add": ["--cron", "@daily", "--task", "task.json"],
+};
 const VALUES: Readonly<Record<string, string>> = { worker: "nobody", sql: "SELECT 1", paths: "js" };
 
 const commands = commandTable();

@@ -89,7 +89,7 @@ async function list(flags: ClientFlags): Promise<void> {
     nextOf(schedule),
     lastOf(schedule),
   ]);
-  print(table(["name", "times", "next", "last"], rows));
+  print(table(["NAME", "TIMES", "NEXT", "LAST"], rows));
 }
 
 function lastOf({ last, skipped }: ScheduleView): string {

@@ -7,7 +7,7 @@ import { dataPlaces, type DataFlags } from "../data-dir.ts";
 import { infrastructure } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { daysToMs } from "../flags.ts";
-import { print, printJson } from "../io.ts";
+import { print, printJson, say } from "../io.ts";
 import type { Reference } from "../scrub/references.ts";
 import { formatBytes } from "../table.ts";
 import { examples, type Finish, printsJson } from "./common.ts";
@@ -35,7 +35,9 @@ export function registerScrub(program: Command, finish: Finish): void {
     .action(async (flags: Flags) => {
       const { retentionDays: keptMs = RETENTION_MS } = flags;
       const cutoff = keptMs === 0 ? 0 : Date.now() - keptMs;
-      const found = await scrub(dataPlaces(flags).dataDir, cutoff);
+      const { dataDir } = dataPlaces(flags);
+      const found = await scrub(dataDir, cutoff);
+      say(`the yard in ${dataDir}`);
       if (flags.json) printJson(found);
       else print(verdictText(found));
       finish(found.ok ? EXIT.passed : EXIT.infrastructure);

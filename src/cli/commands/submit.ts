@@ -5,6 +5,7 @@ import type { Client } from "../../client/index.ts";
 import { usage } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import { environment, secondsToMs, wholeNumber, words } from "../flags.ts";
+import { onInterrupt } from "../interrupt.ts";
 import { print, printJson, say } from "../io.ts";
 import { fileTask } from "../run/file-task.ts";
 import { readTasks } from "../run/task-file.ts";
@@ -62,11 +63,12 @@ async function submit(flags: Flags): Promise<number> {
   const client = await clientOf(flags);
   const tasks = (given ?? [await fileTask(client, flags)]).map((task) => withFlags(task, flags));
   if (flags.cron !== undefined) return schedule(client, tasks, { ...flags, cron: flags.cron });
+  const interrupt = flags.wait === true || flags.follow === true ? onInterrupt() : null;
   const answer = await client.submitTasks(tasks, {
     ...(flags.project !== undefined && { project: flags.project }),
     ...(flags.webhook !== undefined && { run: { webhooks: flags.webhook } }),
   });
-  if (flags.wait !== true && flags.follow !== true) {
+  if (interrupt === null) {
     if (flags.json) printJson(answer);
     else print(answer.task_ids.join("\n"));
     say(`see how it goes: testyard task ${answer.task_ids[0] ?? ""}${coordinatorFlag(flags)}`);
@@ -75,7 +77,7 @@ async function submit(flags: Flags): Promise<number> {
   const logs = flags.follow === true ? streamLogs(client, answer.task_ids) : null;
   const { attach } = await import("../run/attach.ts");
   try {
-    return await attach(answer.run_id, { ...flags, placementTimeout: null });
+    return await attach(answer.run_id, { ...flags, placementTimeout: null }, { interrupt });
   } finally {
     await logs?.stop();
   }

@@ -5,6 +5,7 @@ import { EXIT } from "../exit-codes.ts";
 import { daysToMs, portNumber, wholeNumber } from "../flags.ts";
 import { onInterrupt, untilAborted } from "../interrupt.ts";
 import { say } from "../io.ts";
+import { counted } from "../table.ts";
 import { webhookFlags, webhookOptions, type WebhookFlags } from "../yard/webhook-flags.ts";
 import { examples, type Finish } from "./common.ts";
 
@@ -46,8 +47,7 @@ async function up(flags: Flags): Promise<number> {
     slots: defaultSlots(Math.max(1, workers)),
     onNote: say,
   });
-  const counted = workers === 1 ? "1 worker" : `${workers} workers`;
-  say(`testyard at ${yard.url} with ${counted}, data in ${yard.dataDir}\nCtrl-C stops it`);
+  say(`testyard at ${yard.url} with ${counted(workers, "worker")}, data in ${yard.dataDir}\nCtrl-C stops it`);
   const failure = await Promise.race([yard.server.ended, untilAborted(interrupt.signal).then(() => null)]);
   await yard.close();
   if (failure !== null) throw failure;

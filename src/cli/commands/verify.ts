@@ -6,7 +6,7 @@ import type { Verification } from "../../log/index.ts";
 import { dataPlaces, type DataFlags } from "../data-dir.ts";
 import { infrastructure } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
-import { print, printJson } from "../io.ts";
+import { print, printJson, say } from "../io.ts";
 import { examples, type Finish, printsJson } from "./common.ts";
 
 export function registerVerify(program: Command, finish: Finish): void {
@@ -16,7 +16,9 @@ export function registerVerify(program: Command, finish: Finish): void {
     .option("--data-dir <dir>", "data directory of the yard")
     .option("--db-path <file>", "its results file, when the data directory lies beside it")
     .action(async (flags: DataFlags & { json?: true }) => {
-      const found = await verify(dataPlaces(flags).dataDir);
+      const { dataDir } = dataPlaces(flags);
+      const found = await verify(dataDir);
+      say(`the yard in ${dataDir}`);
       if (flags.json) printJson(found);
       else print(verdictText(found));
       finish(found.ok ? EXIT.passed : EXIT.testsFailed);

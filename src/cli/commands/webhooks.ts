@@ -36,7 +36,7 @@ async function list(flags: ClientFlags): Promise<void> {
   if (flags.json) return printJson(webhooks);
   if (webhooks.length === 0) return print("no webhooks; testyard webhooks add URL makes one");
   const rows = webhooks.map(({ webhook_id, url, added_at }) => [webhook_id, ago(added_at), url]);
-  print(table(["id", "added", "url"], rows));
+  print(table(["ID", "ADDED", "URL"], rows));
 }
 
 async function addOne(flags: ClientFlags, url: string): Promise<void> {
@@ -61,7 +61,7 @@ async function deliveries(flags: ClientFlags): Promise<void> {
     String(delivery.attempts),
     outcomeOf(delivery),
   ]);
-  print(table(["id", "state", "tries", "outcome"], rows));
+  print(table(["ID", "STATE", "TRIES", "OUTCOME"], rows));
 }
 
 function outcomeOf({ http_status, trouble }: DeliveryView): string {

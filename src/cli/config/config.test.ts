@@ -212,7 +212,7 @@ describe("mistakes", () => {
   it("are told all at once", async () => {
     write("work/testyard.config.yaml", "run:\n  retries: many\n  retrys: 2\nprojct: a\n");
     const { message } = await refusal(optionsOf([]));
-    expect(message.split("\n")).toHaveLength(3);
+    expect(message.match(/(?<=yaml:)\d/g)).toEqual(["2", "3", "4"]);
   });
 
   it("of a variable are told with its name", async () => {
@@ -254,6 +254,8 @@ describe("the real program", () => {
     }
     expect(settings.map(({ key }) => key)).toContain("run.placement_timeout");
     expect(settings.map(({ key }) => key)).toContain("bench.throughput.tasks");
+    // A command that has commands and does something by itself too.
+    expect(settings.map(({ key }) => key)).toContain("report.coordinator");
   });
 
   it("has no flag that must be typed, for a file or a variable may give it", () => {

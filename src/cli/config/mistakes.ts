@@ -10,12 +10,13 @@ export interface Mistake {
 const SHOWN = 10;
 
 export function invalid(path: string, mistakes: readonly Mistake[]): CliError {
-  const lines = mistakes.slice(0, SHOWN).map(({ line, message }) => `${path}:${line}: ${message}`);
+  const inOrder = [...mistakes].sort((a, b) => a.line - b.line);
+  const lines = inOrder.slice(0, SHOWN).map(({ line, message }) => `${path}:${line}: ${message}`);
   return new CliError({
     code: "configuration_invalid",
     exit: EXIT.usage,
     message: lines.join("\n  "),
     next: "testyard config schema lists the keys",
-    details: { path, mistakes },
+    details: { path, mistakes: inOrder },
   });
 }

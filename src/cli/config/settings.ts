@@ -54,10 +54,15 @@ export function takesNoSettings(command: Command): Command {
 }
 
 export function settingsOf(command: Command): Setting[] {
-  if (unconfigured.has(command) || command.commands.length > 0) return [];
+  if (unconfigured.has(command) || isGroup(command)) return [];
   const settings = command.options.map((option) => settingOf(command, option));
   const reaches = settings.some(({ attribute }) => attribute === "coordinator");
   return reaches ? [...settings, CLIENT_KEY] : settings;
+}
+
+/** It only leads to its commands; one such as testyard report does something by itself too. */
+export function isGroup({ commands, options, parent }: Command): boolean {
+  return commands.length > 0 && (parent === null || options.length === 0);
 }
 
 export function allCommands(command: Command): Command[] {

@@ -20,8 +20,7 @@ export interface FoundReport {
 /** @throws CliError when there is none */
 export async function findReport(name: string | undefined, target: Target): Promise<FoundReport> {
   if (name !== undefined && /\.json$|[\\/]/.test(name)) return fromFile(name);
-  const named = target.coordinator ?? process.env["TESTYARD_COORDINATOR"] ?? "";
-  const isNamed = named !== "" || target.dataDir !== undefined;
+  const isNamed = target.coordinator !== undefined || target.dataDir !== undefined;
   if (!isNamed) {
     const kept = await keptReports(process.cwd()).find((it) => name === undefined || it.run.run_id === name);
     if (kept !== null) return { report: kept, coordinator: null };

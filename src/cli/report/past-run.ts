@@ -26,7 +26,7 @@ export async function pastReport(
   const ends = tasks.flatMap(({ attempts }) => attempts.map(({ ended_at }) => ended_at));
   const { run_id, name, project, opened_at } = run;
   return buildReport({
-    run: { run_id, name, project, url: null },
+    run: { run_id, name, project, url: client.url },
     started_at: opened_at,
     ended_at: ends.reduce((latest, at) => Math.max(latest, at), opened_at),
     environment: { coordinator: client.url },

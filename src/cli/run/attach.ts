@@ -3,7 +3,7 @@ import type { Client } from "../../client/index.ts";
 import type { TaskView } from "../../protocol/index.ts";
 import { clientFor } from "../connection.ts";
 import type { ExitCode } from "../exit-codes.ts";
-import { onInterrupt } from "../interrupt.ts";
+import { onInterrupt, type Interrupt } from "../interrupt.ts";
 import { say } from "../io.ts";
 import { conclude } from "./conclude.ts";
 import { followRun } from "./follow.ts";
@@ -25,19 +25,34 @@ export interface AttachFlags extends ReportFlags {
 
 const ASKED_AT_ONCE = 8;
 
-export async function attach(runId: string, flags: AttachFlags): Promise<number> {
+/** @param interrupt of a command that could be broken off before it came here */
+export async function attach(
+  runId: string,
+  flags: AttachFlags,
+  { interrupt = onInterrupt() }: { interrupt?: Interrupt } = {},
+): Promise<number> {
+  try {
+    return await followed(runId, flags, interrupt);
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+async function followed(runId: string, flags: AttachFlags, { signal }: Interrupt): Promise<number> {
   const client = await clientFor(flags);
   const view = await client.run(runId);
   const tasks: TaskView[] = [];
   for await (const task of client.allTasks({ run_id: runId })) tasks.push(task);
   const book = new RunBook(await bookTasks(client, tasks), (ref) => client.document(ref));
   if (tasks.length > 0) {
-    const code = await follow(client, { runId, book, flags });
+    const code = await follow(client, { runId, book, flags, signal });
     if (code !== null) return code;
   }
   return conclude({
-    run: { run_id: runId, name: view.name, project: view.project, url: null },
+    run: { run_id: runId, name: view.name, project: view.project, url: client.url },
     startedAt: view.opened_at,
+    // It may have ended long ago.
+    endedAt: (await client.run(runId)).ended_at ?? Date.now(),
     book,
     problems: [],
     workspace: process.cwd(),
@@ -50,10 +65,9 @@ export async function attach(runId: string, flags: AttachFlags): Promise<number>
 /** @returns null once the run has ended */
 async function follow(
   client: Client,
-  { runId, book, flags }: { runId: string; book: RunBook; flags: AttachFlags },
+  { runId, book, flags, signal }: { runId: string; book: RunBook; flags: AttachFlags; signal: AbortSignal },
 ): Promise<ExitCode | null> {
-  const interrupt = onInterrupt();
-  const wait = startWait(interrupt.signal, flags.waitTimeout);
+  const wait = startWait(signal, flags.waitTimeout);
   const progress = startProgress(book);
   say(`live at ${client.url}/`);
   const placementTimeoutMs = flags.placementTimeout;
@@ -61,7 +75,6 @@ async function follow(
   const end = await followRun(where).finally(() => {
     wait.dispose();
     progress.stop();
-    interrupt.dispose();
   });
   if (end !== "interrupted") return null;
   sayDetached(wait.code(), { runId, flag: coordinatorFlag(flags) });

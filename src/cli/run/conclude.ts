@@ -13,6 +13,7 @@ import type { FoundSuite } from "./suites.ts";
 export interface Conclusion {
   run: RunReport["run"];
   startedAt: number;
+  endedAt: number;
   book: RunBook;
   problems: readonly ProblemFacts[];
   workspace: string;
@@ -30,7 +31,7 @@ export async function conclude(what: Conclusion): Promise<number> {
   const report = buildReport({
     run: what.run,
     started_at: what.startedAt,
-    ended_at: Date.now(),
+    ended_at: what.endedAt,
     environment: await environmentOf(workspace, toolsOf(what.found ?? [])),
     tasks: await withLogTails(client, facts),
     problems: what.problems,

@@ -4,7 +4,7 @@ import { createClock, startProcess } from "../../platform/index.ts";
 import type { ProblemFacts } from "../../reports/index.ts";
 import { createRunProcess } from "../../worker/index.ts";
 import { scanWorkspace, type WorkspaceScan } from "../../workspace/index.ts";
-import { duration } from "../table.ts";
+import { counted, duration } from "../table.ts";
 import { stateOf } from "./embedded.ts";
 import type { FoundSuite, Suite } from "./suites.ts";
 
@@ -42,7 +42,7 @@ export function problemsOf(suites: readonly FoundSuite[]): ProblemFacts[] {
 export function suiteLines(suites: readonly FoundSuite[]): string[] {
   return suites.map(({ adapter, suite, discovery, evidence }) => {
     const by = discovery.interpreter === undefined ? "" : `, ${discovery.interpreter}`;
-    return `${adapter.name} in ${suite} (${evidence}${by}): ${discovery.files.length} files`;
+    return `${adapter.name} in ${suite} (${evidence}${by}): ${counted(discovery.files.length, "file")}`;
   });
 }
 
@@ -69,5 +69,5 @@ export function shippedLine(scanned: WorkspaceScan, upload: { uploadedBytes: num
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const { uploadedBytes, ms } = upload;
   const sent = `${megabytes(uploadedBytes)} sent in ${duration(ms)}`;
-  return `workspace ${files} files, ${megabytes(scanned.totalBytes)}; ${sent}`;
+  return `workspace ${counted(files, "file")}, ${megabytes(scanned.totalBytes)}; ${sent}`;
 }

@@ -5,6 +5,7 @@
  * frameworks list their files and the tree is hashed.
  */
 import { resolve } from "node:path";
+import { adapters } from "../../adapters/index.ts";
 import type { Client } from "../../client/index.ts";
 import { uploadWorkspace, type WorkspaceScan } from "../../workspace/index.ts";
 import { clientFor, httpUrl, DEFAULT_URL } from "../connection.ts";
@@ -123,16 +124,21 @@ async function runSuites(opening: Promise<RunYard>, work: Work): Promise<number>
 }
 
 async function submitAndFollow(session: Session): Promise<number> {
-  const { client, flags, found } = session;
+  const { client, coordinator, flags, found } = session;
   const problems = problemsOf(found);
   const { plans, reused, notes, untouched } = await planRun(session);
   for (const note of notes) say(note);
   const project = flags.project ?? "default";
-  const run = { run_id: "", name: nameOf(session.workspace), project, url: null };
+  const run = {
+    run_id: "",
+    name: nameOf(session.workspace),
+    project,
+    url: coordinator === null ? null : client.url,
+  };
   const book = new RunBook([], (ref) => client.document(ref));
   for (const each of reused) book.reuse(each);
   if (untouched && problems.length === 0) return nothingTouched(flags);
-  if (plans.length === 0) return conclude({ ...session, run, book, problems });
+  if (plans.length === 0) return conclude({ ...session, run, book, problems, endedAt: Date.now() });
   await upload(session);
   const { position } = await client.status();
   const answer = await client.submitTasks(
@@ -144,7 +150,7 @@ async function submitAndFollow(session: Session): Promise<number> {
   const end = await follow(session, { book, runId: answer.run_id, from: position });
   if (end !== "ended" && end !== "unplaceable") return stopped(end.code, { runId: answer.run_id, session });
   if (end === "unplaceable") await client.cancelRun(answer.run_id);
-  return conclude({ ...session, run, book, problems });
+  return conclude({ ...session, run, book, problems, endedAt: Date.now() });
 }
 
 async function follow(
@@ -205,11 +211,17 @@ function nameOf(workspace: string): string {
   return workspace.split(/[\\/]/).findLast((part) => part !== "") ?? workspace;
 }
 
+/** Those that a folder shows signs of. */
+const FRAMEWORKS = adapters()
+  .map(({ name }) => name)
+  .filter((name) => !["junit", "tap", "command"].includes(name))
+  .join(", ");
+
 function nothingFound(paths: readonly string[]): CliError {
   return new CliError({
     code: "nothing_found",
     exit: EXIT.nothingRan,
-    message: `no test suite under ${paths.join(", ")}: no framework that is known here recognises it`,
+    message: `no test suite under ${paths.join(", ")}: no framework recognises it (${FRAMEWORKS})`,
     next: 'name the folder of a suite, or a command: testyard run --command "make test" --reads junit',
   });
 }

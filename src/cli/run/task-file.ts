@@ -17,7 +17,9 @@ async function readTaskFile(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    throw usage(`${path} cannot be read: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const next = "name a file with one task or a list of tasks as JSON";
+    throw usage(code === "ENOENT" ? `${path} does not exist` : `${path} cannot be read: ${message}`, next);
   }
 }
 

@@ -30,6 +30,7 @@ export function pageData(report: RunReport): PageData {
   const tails = new Allowance(TAIL_CHARS);
   const tasks = report.tasks.map((task) => pageTask(task, { workers: lists.workers, hardware, tails }));
   return {
+    coordinator: report.run.url === null ? null : oneLine(report.run.url),
     tasks,
     hardware: report.hardware.map(hardwareText),
     cases: columns(report.cases, { lists, taskNumbers }),

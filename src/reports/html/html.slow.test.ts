@@ -75,10 +75,19 @@ describe("in a browser", () => {
     await page.locator("details.case summary").first().click();
     const body = page.locator("details.case .body").first();
     const text = (await body.innerText()).replace(/\s+/g, " ");
-    for (const part of ["expected 3 to equal 4", "Quiet CPU 2.0", "w2", "shots/cart.png", "testyard logs T1"])
+    for (const part of ["expected 3 to equal 4", "Quiet CPU 2.0", "w2", "shots/cart.png"])
       expect(text).toContain(part);
+    expect(text).not.toContain("testyard logs");
     await body.getByText("End of the log of attempt 1").click();
     expect(await body.innerText()).toContain("AssertionError: expected 3 to equal 4");
+  });
+
+  it("says how to ask for a whole log where the coordinator goes on", async () => {
+    const report = usualReport();
+    const page = await open({ ...report, run: { ...report.run, url: "http://127.0.0.1:8080" } });
+    await page.locator("details.case summary").first().click();
+    const text = await page.locator("details.case .body").first().innerText();
+    expect(text).toContain("testyard logs T1 --attempt 1 --coordinator http://127.0.0.1:8080");
   });
 
   it("keeps the search in its address, and finds what the address asks for", async () => {

@@ -11,6 +11,8 @@ export type OutcomeLetter = keyof typeof OUTCOMES;
 export const FLAG = { flaky: 1, reused: 2, expectedFailure: 4 } as const;
 
 export interface PageData {
+  /** Where whole logs can be asked for; null when it went with the run. */
+  coordinator: string | null;
   /** Names by number. */
   files: string[];
   workers: string[];

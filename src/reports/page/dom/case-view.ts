@@ -111,7 +111,9 @@ function taskParts(rows: Rows, { task }: Row): HTMLElement[] {
     line,
     ...reused,
     ...(task.attempts.length === 0 ? [] : [attemptTable(rows, task.attempts)]),
-    ...task.attempts.flatMap((attempt) => attemptParts(attempt, task.id)),
+    ...task.attempts.flatMap((attempt) =>
+      attemptParts(attempt, { taskId: task.id, coordinator: rows.data.coordinator }),
+    ),
   ];
 }
 
@@ -136,14 +138,14 @@ function attemptTable(rows: Rows, attempts: readonly PageAttempt[]): HTMLElement
 
 function attemptParts(
   { attempt, log_tail, log_bytes, artifacts }: PageAttempt,
-  taskId: string,
+  { taskId, coordinator }: { taskId: string; coordinator: string | null },
 ): HTMLElement[] {
   const parts: HTMLElement[] = [];
   if (log_tail !== null) {
     parts.push(block(`End of the log of attempt ${attempt} (${size(log_bytes)})`, log_tail, { open: false }));
   }
-  if (log_bytes > 0) {
-    const command = `testyard logs ${taskId} --attempt ${attempt}`;
+  if (log_bytes > 0 && coordinator !== null) {
+    const command = `testyard logs ${taskId} --attempt ${attempt} --coordinator ${coordinator}`;
     parts.push(element("p", { class: "command" }, "Whole log: ", element("code", {}, command)));
   }
   if (artifacts.length > 0) {
