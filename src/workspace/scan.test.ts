@@ -118,6 +118,18 @@ describe("what belongs to a workspace", () => {
     expect(decodeManifest(encodeManifest(scan.manifest))).toEqual(scan.manifest);
   });
 
+  it("never holds the data directory of a yard, nor the key in it", async () => {
+    makeTree(root, {
+      "a.test.js": "x",
+      "yard/client-key": "k",
+      "yard/cluster.json": "{}",
+      "yard/log/data.mdb": "l",
+    });
+    const scan = await settledScan();
+    expect(pathsOf(scan)).toEqual(["a.test.js", "yard"]);
+    expect(scan.leftOut).toEqual([{ path: "yard", reason: "data directory of a yard, with its key" }]);
+  });
+
   it("cannot be a root that is not there", async () => {
     const scan = scanWorkspace({ root: join(base, "absent") });
     await expect(scan).rejects.toMatchObject({ code: "workspace_unreadable" });

@@ -19,10 +19,13 @@ async function gatedRun(url: string): Promise<string> {
   return (JSON.parse(stdout) as { run_id: string }).run_id;
 }
 
-async function restarted(coordinator: Started & { url: string }): Promise<Started> {
-  coordinator.child.kill("SIGKILL");
-  await coordinator.ended;
-  const { port } = new URL(coordinator.url);
+async function killed({ child, ended }: Started): Promise<void> {
+  child.kill("SIGKILL");
+  await ended;
+}
+
+async function startedAgain(url: string): Promise<Started> {
+  const { port } = new URL(url);
   const again = home.start(["coordinator", "--port", port, "--data-dir", home.path("yard")]);
   await again.says(/coordinator at/);
   return again;
@@ -35,13 +38,15 @@ it("waits through a coordinator's death, and finds the same verdict after the ne
   const run = await gatedRun(url);
   const waiting = home.start(["attach", run, "--coordinator", url, "--json"]);
   await waiting.says(/live at/);
-  const second = await restarted(coordinator);
+  await killed(coordinator);
   await waiting.says(/waiting for the coordinator/);
+  const second = await startedAgain(url);
   await waiting.says(/the coordinator is back/);
   home.write({ go: "" });
   const { code, stdout, stderr } = await waiting.ended;
   expect(code, stderr).toBe(1);
-  await restarted({ ...second, url });
+  await killed(second);
+  await startedAgain(url);
   const later = await home.run(["attach", run, "--coordinator", url, "--json"]);
   expect(later.code, later.stderr).toBe(1);
   const essence = (text: string): unknown => {

@@ -24,8 +24,9 @@ const VALUES: Readonly<Record<string, string>> = { worker: "nobody", sql: "SELEC
 const commands = commandTable();
 const nameOf = ({ words }: CommandFacts): string => words.join(" ");
 const has = (command: CommandFacts, flag: string): boolean => command.flags.includes(flag);
+/** Not the doctor: that nobody answers is one of its findings. */
 const needsCoordinator = commands.filter(
-  (command) => has(command, "--coordinator") && has(command, "--json"),
+  (command) => has(command, "--coordinator") && has(command, "--json") && nameOf(command) !== "doctor",
 );
 const isId = (name: string): boolean => /^(id|task|run|worker)s?$/.test(name);
 

@@ -124,9 +124,9 @@ describe("testyard run", () => {
     expect(nothing.code).toBe(7);
     expect(JSON.parse(nothing.stdout)).toMatchObject({ error: { code: "nothing_found" } });
     const wrong = await home.run(["run", "--worker", "2"]);
-    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("Did you mean --workers?")]);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("did you mean --workers?")]);
     expect((await home.run(["run", "no-such-folder"])).code).toBe(2);
-    expect((await home.run(["tsaks"])).stderr).toContain("Did you mean tasks?");
+    expect((await home.run(["tsaks"])).stderr).toContain("did you mean tasks?");
   });
 
   it("sends nothing again when nothing changed, and starts first what it knows to be long", async () => {
