@@ -48,3 +48,16 @@ it("keeps the files of every attempt, and gives them back by the command line", 
   expect(home.read("got/attempt-2/out/n")).toBe("2\n");
   expect(existsSync(home.path("got/attempt-1"))).toBe(false);
 });
+
+it("copies them out of a yard that goes with its run", async () => {
+  home.write({ "ws/make.sh": "mkdir out; echo kept > out/a.txt\n" });
+  const args = ["run", "--command", "sh make.sh", "--artifacts", "out/", "--report", "json"];
+  const { code, stderr } = await home.run(args, { cwd: home.path("ws") });
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain("artifacts: 1 in testyard-report/artifacts");
+  const { tasks } = JSON.parse(home.read("ws/testyard-report/report.json")) as {
+    tasks: { task_id: string }[];
+  };
+  const place = `ws/testyard-report/artifacts/${tasks[0]?.task_id}/attempt-1/out/a.txt`;
+  expect(home.read(place)).toBe("kept\n");
+});

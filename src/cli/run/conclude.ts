@@ -1,12 +1,13 @@
 /** The end of a run: one report, printed and written, and the code that the program ends with. */
 import type { Client } from "../../client/index.ts";
 import { buildReport, compareRuns, type ProblemFacts, type RunReport } from "../../reports/index.ts";
+import { copyArtifacts } from "../artifacts/of-run.ts";
 import { withHardware, withLogTails } from "../report/attempt-facts.ts";
 import { keepReport, keptReports } from "../report/kept.ts";
 import { previousReport } from "../report/past-run.ts";
 import { showReport } from "../report/show.ts";
 import { environmentOf } from "./environment.ts";
-import type { ReportFlags } from "./reports.ts";
+import { DEFAULT_REPORT_DIR, type ReportFlags } from "./reports.ts";
 import type { RunBook } from "./run-book.ts";
 import type { FoundSuite } from "./suites.ts";
 
@@ -39,6 +40,8 @@ export async function conclude(what: Conclusion): Promise<number> {
   const earlier = await earlierOf(report, what);
   const compared = { ...report, previous: earlier === null ? null : compareRuns(report, earlier) };
   await keepReport(workspace, compared);
+  if (what.coordinator === null)
+    await copyArtifacts(client, facts, { dir: what.flags.reportDir ?? DEFAULT_REPORT_DIR });
   return showReport(compared, { flags: what.flags, coordinator: what.coordinator });
 }
 

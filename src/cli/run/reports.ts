@@ -6,7 +6,7 @@ import { pageParts } from "../report/page-parts.ts";
 
 export const REPORT_FORMATS = ["json", "junit", "md", "html"] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
-const DEFAULT_REPORT_DIR = "testyard-report";
+export const DEFAULT_REPORT_DIR = "testyard-report";
 
 const FILES: Readonly<Record<ReportFormat, string>> = {
   json: "report.json",
