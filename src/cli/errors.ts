@@ -146,6 +146,8 @@ function nextFor(code: string): string | null {
       return "testyard tasks --state poisoned lists those that are; testyard retry ID repeats another";
     case "worker_unknown":
       return "testyard workers lists the ids";
+    case "workspace_changed":
+      return "run it again; what is written all the time belongs into .testyardignore";
     case "sql_refused":
       return "testyard help query shows examples";
     case "sql_failed":

@@ -23,9 +23,11 @@ export function registerTask(program: Command, finish: Finish): void {
 }
 
 function taskText(task: TaskDetail): string {
+  // While it waits, the explanation begins with the same words.
+  const reason = task.explanation === null ? task.reason : null;
   const lines = [
     `${task.task_id}  ${oneLine(task.name)}`,
-    `state         ${task.state}${task.reason === null ? "" : `: ${oneLine(task.reason)}`}`,
+    `state         ${task.state}${reason === null ? "" : `: ${oneLine(reason)}`}`,
     `run           ${task.run_id}   project ${task.project}`,
     `type          ${task.type}   priority ${task.priority}   time limit ${duration(task.timeout_ms)}`,
     `submitted     ${ago(task.submitted_at)}`,
