@@ -240,7 +240,7 @@ describe("a coordinator that cannot start", () => {
 
   it("listens on loopback only", async () => {
     const ended = await refused(["--host", "0.0.0.0", "--data-dir", home.path("yard")]);
-    expect(ended).toEqual({ code: 3, stderr: expect.stringContaining("[beyond_loopback]") });
+    expect(ended).toEqual({ code: 2, stderr: expect.stringContaining("[beyond_loopback]") });
   });
 });
 
