@@ -48,8 +48,10 @@ describe("testyard run --only-changed", () => {
     git("init", "-q");
     git("add", "-A");
     git("commit", "-q", "-m", "first");
-    const none = await run("--only-changed");
+    const none = await run("--only-changed", "--report", "json");
     expect([none.code, none.report.verdict.result]).toEqual([0, "passed"]);
+    // A report like any other, where a CI looks for it.
+    expect(JSON.parse(home.read("ws/testyard-report/report.json"))).toEqual(none.report);
     home.write({ "ws/src/a.js": "export const a = 2;\n" });
     const some = await run("--only-changed");
     expect(some.code, some.stderr).toBe(0);
@@ -103,6 +105,7 @@ describe("testyard run --order fail-fast", () => {
       },
     );
     expect(code).toBe(1);
-    expect(/^\[1\/\d+\] .*$/m.exec(stderr)?.[0]).toContain("z.test.js");
+    // Alone in the first of two tasks; without the flag the three short files are one.
+    expect(stderr).toMatch(/^\[1\/2\] failed +node-test test\/z\.test\.js /m);
   });
 });

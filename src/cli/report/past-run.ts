@@ -1,6 +1,6 @@
 /** The report of any run that a yard knows: put together from what its results keep. */
 import { ApiError, type Client } from "../../client/index.ts";
-import type { CaseView, RunTaskView, RunView } from "../../protocol/index.ts";
+import type { RunTaskView, RunView } from "../../protocol/index.ts";
 import {
   buildReport,
   type AttemptFacts,
@@ -9,6 +9,7 @@ import {
   type TaskFacts,
 } from "../../reports/index.ts";
 import { hardwareFacts, withLogTails } from "./attempt-facts.ts";
+import { caseFacts } from "./case-facts.ts";
 
 export interface PastRunOptions {
   /** Ends of logs are fetched one by one, and a comparison does not need them. */
@@ -66,23 +67,6 @@ async function casesByAttempt(
 
 function attemptKey(taskId: string, attempt: number): string {
   return `${taskId} ${attempt}`;
-}
-
-function caseFacts(it: CaseView): CaseFacts {
-  return {
-    test_id: it.test_id,
-    file: it.file,
-    name: it.name,
-    outcome: it.outcome,
-    duration_ms: it.duration_ms,
-    parameters: it.parameters ?? undefined,
-    message: it.message ?? undefined,
-    detail: it.detail ?? undefined,
-    stdout: it.stdout ?? undefined,
-    stderr: it.stderr ?? undefined,
-    retries: it.retries ?? undefined,
-    expected_failure: it.expected_failure ?? undefined,
-  };
 }
 
 function taskFacts(

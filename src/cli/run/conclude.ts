@@ -12,6 +12,8 @@ import type { RunBook } from "./run-book.ts";
 import type { FoundSuite } from "./suites.ts";
 
 export interface Conclusion {
+  /** Why an empty run is what was asked for, and no mistake of a path. */
+  emptyBecause?: string;
   run: RunReport["run"];
   startedAt: number;
   endedAt: number;
@@ -37,12 +39,21 @@ export async function conclude(what: Conclusion): Promise<number> {
     tasks: await withLogTails(client, facts),
     problems: what.problems,
   });
+  const shown = { flags: what.flags, coordinator: what.coordinator };
+  if (what.emptyBecause !== undefined) {
+    // Compared with nothing and not kept: the next run is to be compared with one that ran.
+    return showReport({ ...report, verdict: passedBecause(what.emptyBecause) }, shown);
+  }
   const earlier = await earlierOf(report, what);
   const compared = { ...report, previous: earlier === null ? null : compareRuns(report, earlier) };
   await keepReport(workspace, compared);
   if (what.coordinator === null)
     await copyArtifacts(client, facts, { dir: what.flags.reportDir ?? DEFAULT_REPORT_DIR });
-  return showReport(compared, { flags: what.flags, coordinator: what.coordinator });
+  return showReport(compared, shown);
+}
+
+function passedBecause(why: string): RunReport["verdict"] {
+  return { result: "passed", exit_code: 0, why };
 }
 
 /**

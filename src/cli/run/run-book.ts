@@ -3,9 +3,10 @@
  * its number and a task its end, so saying either again changes nothing.
  */
 import type { FeedItem, ResultDocument } from "../../protocol/index.ts";
-import type { AttemptFacts, CaseFacts, TaskFacts } from "../../reports/index.ts";
+import type { AttemptFacts, TaskFacts } from "../../reports/index.ts";
 import type { AttemptOutcome, TaskState } from "../../core/index.ts";
 import { isEndState } from "../../core/index.ts";
+import { caseFacts } from "../report/case-facts.ts";
 import type { Reused } from "./reuse.ts";
 import { nameOf } from "./tasks.ts";
 
@@ -83,7 +84,7 @@ export class RunBook {
     entry.reusedFrom = from;
     const duration_ms = cases.reduce((sum, each) => sum + each.duration_ms, 0);
     const facts = { attempt: 1, worker_id, outcome: "passed", ended_at: 0, duration_ms } as const;
-    entry.attempts.set(1, { ...facts, error: null, log_bytes: 0, cases: cases.map(factsOf) });
+    entry.attempts.set(1, { ...facts, error: null, log_bytes: 0, cases: cases.map(caseFacts) });
     for (const { outcome } of cases) this.cases[outcome === "skipped" ? "skipped" : "passed"] += 1;
     this.#end(entry, { state: "completed", reason: null });
   }
@@ -239,22 +240,6 @@ export class RunBook {
     const entry = this.#entries.get(taskId);
     if (entry !== undefined) entry.reason = reason;
   }
-}
-
-function factsOf(it: Reused["cases"][number]): CaseFacts {
-  return {
-    test_id: it.test_id,
-    file: it.file,
-    name: it.name,
-    outcome: it.outcome,
-    duration_ms: it.duration_ms,
-    parameters: it.parameters ?? undefined,
-    message: it.message ?? undefined,
-    detail: it.detail ?? undefined,
-    stdout: it.stdout ?? undefined,
-    stderr: it.stderr ?? undefined,
-    expected_failure: it.expected_failure ?? undefined,
-  };
 }
 
 function stranger(taskId: string): BookTask {

@@ -12,7 +12,7 @@ import { clientFor, httpUrl, DEFAULT_URL } from "../connection.ts";
 import { CliError, usage } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { onInterrupt } from "../interrupt.ts";
-import { print, printJson, say } from "../io.ts";
+import { say } from "../io.ts";
 import { defaultSlots, defaultWorkers } from "../yard/yard.ts";
 import { conclude } from "./conclude.ts";
 import { discoverAll, leftOutLine, problemsOf, scan, shippedLine, suiteLines } from "./discover.ts";
@@ -137,8 +137,10 @@ async function submitAndFollow(session: Session): Promise<number> {
   };
   const book = new RunBook([], (ref) => client.document(ref));
   for (const each of reused) book.reuse(each);
-  if (untouched && problems.length === 0) return nothingTouched(flags);
-  if (plans.length === 0) return conclude({ ...session, run, book, problems, endedAt: Date.now() });
+  if (plans.length === 0) {
+    const empty = untouched && problems.length === 0 ? { emptyBecause: untouchedBy(flags) } : {};
+    return conclude({ ...session, run, book, problems, endedAt: Date.now(), ...empty });
+  }
   await upload(session);
   const { position } = await client.status();
   const answer = await client.submitTasks(
@@ -170,12 +172,10 @@ async function follow(
   }
 }
 
-/** Nothing to run is what was asked for, and no mistake of a path. */
-function nothingTouched({ since, json }: RunFlags): ExitCode {
+function untouchedBy({ since }: RunFlags): string {
   const why = `no test is touched by what changed since ${since}`;
-  if (json === true) printJson({ verdict: { result: "passed", exit_code: EXIT.passed, why }, cases: [] });
-  else print(why);
-  return EXIT.passed;
+  say(why);
+  return why;
 }
 
 async function upload({ client, scanned, workspace }: Session): Promise<void> {

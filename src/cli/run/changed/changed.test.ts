@@ -102,6 +102,11 @@ describe("tests that a change can touch", () => {
     expect(isProse("docs/x.txt")).toBe(false);
   });
 
+  test("a file that does not travel, such as a report, changes no test", async () => {
+    await write({ "testyard-report/report.json": "{}", "py/__pycache__/c.pyc": "" });
+    expect(await selected()).toEqual({ files: [], notes: [] });
+  });
+
   test("since a branch: what this one did, not what the other did meanwhile", async () => {
     git("checkout", "-q", "-b", "work");
     await write({ "py/c.py": "x = 1" });
